@@ -1,0 +1,111 @@
+"""How the command talks: results to stdout as text or JSON, everything else to stderr, exit codes that mean something.
+
+A planner never sees a stack trace: expected errors end in their message and hint, unexpected ones in one line and
+the path of the log that holds the rest.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import sys
+import traceback
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, is_dataclass
+from datetime import date, datetime
+from enum import Enum
+from pathlib import Path
+from typing import Any
+
+import typer
+
+from shopfloor.domain.errors import (
+    DatabaseUnavailable,
+    InvalidPlan,
+    LeaseHeld,
+    LeaseLost,
+    RefusedInput,
+    SchemaMismatch,
+    ShopfloorError,
+    StalePromotion,
+)
+from shopfloor.serving.exit_codes import ExitCode
+from shopfloor.settings import read_settings
+
+log = logging.getLogger(__name__)
+
+CODE_OF_ERROR: tuple[tuple[type[BaseException], ExitCode], ...] = (
+    (RefusedInput, ExitCode.INPUT_REFUSED),
+    (LeaseHeld, ExitCode.LEASE_HELD),
+    (LeaseLost, ExitCode.LEASE_LOST),
+    (StalePromotion, ExitCode.LEASE_LOST),
+    (SchemaMismatch, ExitCode.CONFIG),
+    (DatabaseUnavailable, ExitCode.STORAGE),
+    (InvalidPlan, ExitCode.INTERNAL),
+    (ShopfloorError, ExitCode.INTERNAL),
+)
+
+
+def show(result: Any, *, as_json: bool, text: Callable[[], str]) -> None:
+    """Print a result: JSON for programs, text for people."""
+    typer.echo(json.dumps(plain(result), indent=2, sort_keys=True) if as_json else text())
+
+
+def plain(value: Any) -> Any:
+    """Return `value` as what JSON knows: ISO 8601 times, names of enums, no NaN."""
+    if hasattr(value, "as_dict"):
+        return plain(value.as_dict())
+    if isinstance(value, Enum):
+        return value.name if isinstance(value, int) else value.value
+    if is_dataclass(value) and not isinstance(value, type):
+        return plain(asdict(value))
+    if isinstance(value, Mapping):
+        return {str(key): plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple, set, frozenset)):
+        return [plain(item) for item in value]
+    if isinstance(value, (datetime, date)):
+        return value.isoformat()
+    if isinstance(value, Path):
+        return str(value)
+    if isinstance(value, float) and value != value:
+        return None
+    return value.item() if hasattr(value, "item") else value
+
+
+def set_up_logging(*, verbose: bool) -> None:
+    """Log to stderr: warnings, or everything of ours with `verbose`."""
+    logging.basicConfig(level=logging.WARNING, stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    if verbose:
+        for name in ("shopfloor", "flows", "expectations"):
+            logging.getLogger(name).setLevel(logging.INFO)
+
+
+def run_guarded(command: Callable[[], None]) -> int:
+    """Run the command line and return its exit code."""
+    try:
+        command()
+    except KeyboardInterrupt:
+        typer.echo("interrupted", err=True)
+        return 130
+    except SystemExit as stop:
+        return _usage_code(stop.code)
+    except ShopfloorError as error:
+        typer.echo(f"error: {error}", err=True)
+        return next(int(code) for kind, code in CODE_OF_ERROR if isinstance(error, kind))
+    except Exception as error:
+        typer.echo(f"internal error: {type(error).__name__}: {error}\nhint: details in {_write_trace()}", err=True)
+        return int(ExitCode.INTERNAL)
+    return 0
+
+
+def _usage_code(code: object) -> int:
+    # click ends with 2 on wrong usage; sysexits calls it 64.
+    return int(ExitCode.USAGE) if code == 2 else int(code) if isinstance(code, int) else 0
+
+
+def _write_trace() -> Path:
+    path = read_settings().home_dir / "logs" / "errors.log"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("a") as file:
+        file.write(traceback.format_exc() + "\n")
+    return path
