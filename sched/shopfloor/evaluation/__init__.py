@@ -8,6 +8,6 @@ verdict), `report.py` + `plots.py` (the page), `evaluate.py` (all of it in one c
 Invariants: contestants always meet on the same instances and the same noise; a stored score is never compared
     with a fresh one; the gate sees numbers only and runs no solver; a sampled search on a case with a hidden
     future is never scored, because it would know that future; every plan that is scored passed through the
-    validator. A new KPI of the gate goes to `GateConfig.kpi_margins`; a new stress scenario to `stress.py`; a
+    validator. A new KPI of the gate goes to `bar.KPI_MARGINS`; a new stress scenario to `stress.py`; a
     new plot to `plots.py`.
 """
