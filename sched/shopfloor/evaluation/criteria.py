@@ -61,7 +61,7 @@ def _unmeasured(name: str, detail: str, threshold: float | None = None) -> Crite
 def _ratio_criterion(
     name: str, result: PairedComparison, *, against: str, threshold: float, needs_proof: bool
 ) -> Criterion:
-    """Judge a ratio: its whole interval below the threshold if proof is needed, else the ratio itself at most it."""
+    """Judge a ratio: with proof its whole interval lies below the threshold, else the ratio itself."""
     interval = result.ratio_interval
     passed = interval.high < threshold if needs_proof else result.ratio <= threshold
     wanted = f"interval below {threshold:g}" if needs_proof else f"at most {threshold:g}"
