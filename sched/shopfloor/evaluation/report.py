@@ -108,11 +108,18 @@ def _table(head: Sequence[str], rows: Iterable[tuple[str, Sequence[str]]], *, le
 
 
 def _number(value: float | None) -> str:
-    return "–" if value is None else f"{value:.4g}"
+    return "–" if value is None else f"{value:.3f}".rstrip("0").rstrip(".")
 
 
 def _mark(is_good: bool) -> str:
     return '<span class="mark">yes</span>' if is_good else '<span class="mark no">no</span>'
+
+
+def _named(evidence: Evidence, name: str) -> str:
+    """Return the contestant's name with its office, as HTML."""
+    offices = {evidence.greedy: "the plant's greedy", evidence.champion: "champion", evidence.candidate: ""}
+    office = offices.get(name, "")
+    return escape(name) + (f' <span class="office">{escape(office)}</span>' if office else "")
 
 
 def _verdict(evidence: Evidence, verdict: Verdict, comparisons: dict[str, PairedComparison]) -> str:
@@ -137,7 +144,7 @@ def _verdict(evidence: Evidence, verdict: Verdict, comparisons: dict[str, Paired
     cards = "".join(f'<div class="tile"><b>{escape(a)}</b><span>{escape(b)}</span></div>' for a, b in tiles)
     css = "verdict" if verdict.is_promoted else "verdict no"
     return (
-        f'<section class="{css}"><div class="word">{word}</div><p>{escape(verdict.reason)}</p>'
+        f'<section class="{css}"><div class="word">{word}</div><p>{escape(verdict.reason[:1].upper() + verdict.reason[1:])}</p>'
         f'<div class="tiles">{cards}</div></section>'
     )
 
@@ -161,7 +168,7 @@ def _criteria(verdict: Verdict) -> str:
             _mark(item.passed),
             f'<td class="l">{escape(title_of(item))}</td>',
             _number(item.value),
-            interval,
+            f'<td class="n">{interval}</td>',
             _number(item.threshold),
             f'<td class="l d">{escape(item.detail)}</td>',
         )
@@ -174,18 +181,18 @@ def _criteria(verdict: Verdict) -> str:
 def _paired(evidence: Evidence, comparisons: dict[str, PairedComparison]) -> str:
     note = (
         "Avoidable weighted tardiness = weighted days late minus what no scheduler could win back. "
-        "Ratio of sums over the same cases; the interval resamples cases in pairs (BCa bootstrap, 10 000 times)."
+        "Ratio of sums over the same cases; the interval resamples cases in pairs (BCa, 10 000 times)."
     )
     rows = []
     for name, found in sorted(comparisons.items(), key=lambda item: -item[1].ratio):
         ratio, gap = found.ratio_interval, found.difference_interval
         cells = (
-            escape(name),
+            _named(evidence, name),
             str(found.n),
             f"{found.ratio:.3f}",
-            f"[{ratio.low:.3f}, {ratio.high:.3f}]",
+            f'<td class="n">[{ratio.low:.3f}, {ratio.high:.3f}]</td>',
             f"{found.difference:+.1f}",
-            f"[{gap.low:+.1f}, {gap.high:+.1f}]",
+            f'<td class="n">[{gap.low:+.1f}, {gap.high:+.1f}]</td>',
             f"{found.wins:.0%}",
             f"{found.losses:.0%}",
         )
@@ -232,7 +239,7 @@ def _kpi_table(evidence: Evidence, rows: Sequence[ScoreRow]) -> str:
     }
     body = []
     for name in sorted(means, key=lambda who: means[who][PRIMARY_KPI]):
-        cells = [escape(name)]
+        cells = [_named(evidence, name)]
         for key, _, show, _ in columns:
             is_best = abs(means[name][key] - best[key]) <= 1e-9
             cells.append(f'<td class="best">{show(best[key])}</td>' if is_best else show(means[name][key]))
