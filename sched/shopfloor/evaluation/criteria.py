@@ -141,14 +141,14 @@ def _kpi_criterion(evidence: Evidence, bar: GateConfig, kpi: str, margin: KpiMar
     result = compare_by_case(ours, theirs, seed=bar.seed)
     mean_ours = sign * sum(ours[case] for case in shared) / len(shared)
     mean_theirs = sign * sum(theirs[case] for case in shared) / len(shared)
-    allowed = margin.relative * abs(mean_theirs) + margin.absolute + 1e-9
+    allowed = margin.relative * abs(mean_theirs) + margin.absolute
     high = result.difference_interval.high
     detail = (
         f"{mean_ours:.4g} against greedy's {mean_theirs:.4g}; loss {result.difference:+.3g} "
         f"[{result.difference_interval.low:+.3g}, {high:+.3g}], at most {allowed:.3g}"
     )
     interval = (finite_or_none(result.difference_interval.low), finite_or_none(high))
-    return Criterion(name, high <= allowed, result.difference, allowed, interval, detail)
+    return Criterion(name, high <= allowed + 1e-9, result.difference, allowed, interval, detail)
 
 
 def all_plans_valid(evidence: Evidence, _bar: GateConfig) -> tuple[Criterion, ...]:

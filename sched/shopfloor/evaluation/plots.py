@@ -29,7 +29,7 @@ def _dress(figure: go.Figure, *, height: int, **axes: Any) -> go.Figure:
     figure.update_layout(
         template="plotly_white",
         height=height,
-        margin={"l": 10, "r": 20, "t": 14, "b": 40},
+        margin={"l": 10, "r": 20, "t": 34, "b": 40},
         font=FONT,
         legend={"orientation": "h", "y": 1.06, "x": 0},
         **axes,

@@ -142,9 +142,10 @@ def _verdict(evidence: Evidence, verdict: Verdict, comparisons: dict[str, Paired
     rows = evidence.scores.of(evidence.candidate)
     tiles.append((f"{sum(r.n_violations == 0 for r in rows)} of {len(rows)}", "plans of the candidate valid"))
     cards = "".join(f'<div class="tile"><b>{escape(a)}</b><span>{escape(b)}</span></div>' for a, b in tiles)
+    reason = escape(verdict.reason[:1].upper() + verdict.reason[1:])
     css = "verdict" if verdict.is_promoted else "verdict no"
     return (
-        f'<section class="{css}"><div class="word">{word}</div><p>{escape(verdict.reason[:1].upper() + verdict.reason[1:])}</p>'
+        f'<section class="{css}"><div class="word">{word}</div><p>{reason}</p>'
         f'<div class="tiles">{cards}</div></section>'
     )
 
@@ -166,7 +167,7 @@ def _criteria(verdict: Verdict) -> str:
         )
         cells = (
             _mark(item.passed),
-            f'<td class="l">{escape(title_of(item))}</td>',
+            f'<td class="l n">{escape(title_of(item))}</td>',
             _number(item.value),
             f'<td class="n">{interval}</td>',
             _number(item.threshold),
