@@ -1,0 +1,228 @@
+"""The command `shopfloor`. Each command parses its options, calls one function and shows what it returns.
+
+Libraries are imported inside the commands: `shopfloor --help` loads none of them.
+"""
+
+from __future__ import annotations
+
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from shopfloor.settings import quiet_environment
+
+app = typer.Typer(
+    help="Plan the shop floor every day, learn every week, trust only what is proven.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
+AsOf = Annotated[
+    str | None, typer.Option("--as-of", help="What counts as now, ISO 8601; without offset it is plant-local.")
+]
+Seed = Annotated[int | None, typer.Option(help="Seed of every random draw; default SHOPFLOOR_SEED.")]
+
+
+@app.callback()
+def _before(verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Log what happens to stderr.")] = False) -> None:
+    from flows.console import set_up_logging
+
+    set_up_logging(verbose=verbose)
+
+
+def _instant(text: str | None) -> datetime | None:
+    """Return an option's instant in UTC; a naive one is plant-local."""
+    if text is None:
+        return None
+    from zoneinfo import ZoneInfo
+
+    from shopfloor.settings import read_settings
+
+    try:
+        parsed = datetime.fromisoformat(text)
+    except ValueError:
+        raise typer.BadParameter(f"not an ISO 8601 time: {text!r}", param_hint="--as-of") from None
+    zone = ZoneInfo(read_settings().plant_tz)
+    return (parsed if parsed.tzinfo else parsed.replace(tzinfo=zone)).astimezone(UTC)
+
+
+@app.command()
+def demo(
+    quick: Annotated[bool, typer.Option("--quick", help="A tiny plant and the tiny preset, no servers: under a minute.")] = False,
+    preset: Annotated[str | None, typer.Option(help="Training preset; default small, with --quick tiny.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Run the whole story on an embedded plant: history, weekly cycle, today's schedule, what to look at."""
+    from flows.console import show
+    from flows.demo import run_demo
+
+    story = run_demo(is_quick=quick, preset=preset)
+    show(story, as_json=as_json, text=story.text)
+
+
+@app.command()
+def seed(
+    plant: Annotated[str, typer.Option(help="default (74 machines, 443 open operations) or tiny.")] = "default",
+    seed_value: Annotated[int, typer.Option("--seed", help="Seed of the synthetic plant.")] = 0,
+    as_of: AsOf = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace the plant's rows that are there. They are lost.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Write the synthetic plant and its history into an empty database."""
+    from flows.console import show
+    from flows.plant import seed_database
+
+    seeded = seed_database(plant, seed=seed_value, as_of=_instant(as_of), is_forced=force)
+    show(seeded, as_json=as_json, text=seeded.text)
+
+
+@app.command()
+def analyse(as_of: AsOf = None, as_json: Json = False) -> None:
+    """Print families, times, machine load, imbalance, bottleneck and jobs per day."""
+    from flows.console import show
+    from flows.plant import analyse_plant
+
+    analysis = analyse_plant(as_of=_instant(as_of))
+    show(analysis, as_json=as_json, text=lambda: "\n".join(analysis.lines()))
+
+
+@app.command()
+def weekly(
+    preset: Annotated[str | None, typer.Option(help="Training preset: tiny, small, full; default SHOPFLOOR_PRESET.")] = None,
+    seed: Seed = None,
+    as_of: AsOf = None,
+    fresh: Annotated[bool, typer.Option("--fresh", help="Do not resume an unfinished cycle.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Retrain, evaluate, and promote only through the gate. Resumes where an earlier run was killed."""
+    from flows.console import show
+    from flows.run import run_weekly
+
+    report = run_weekly(preset=preset, seed=seed, as_of=_instant(as_of), is_fresh=fresh)
+    show(report, as_json=as_json, text=report.text)
+
+
+@app.command()
+def daily(
+    seed: Seed = None,
+    as_of: AsOf = None,
+    freeze: Annotated[float | None, typer.Option("--freeze", help="Frozen horizon in hours.", min=0)] = None,
+    deadline: Annotated[float | None, typer.Option(help="Seconds the policy may search.", min=0.2)] = None,
+    accept_volume: Annotated[bool, typer.Option("--accept-volume", help="Plan although row counts are unusual.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Make today's plan and write it back. Exit 0: by the champion, 10: by a fallback, 11: last good plan kept."""
+    from flows.console import show
+    from flows.run import run_daily
+
+    report = run_daily(
+        seed=seed, as_of=_instant(as_of), freeze_hours=freeze, deadline_s=deadline, accept_volume=accept_volume
+    )
+    show(report, as_json=as_json, text=report.text)
+    raise typer.Exit(int(report.exit_code))
+
+
+@app.command()
+def monitor(
+    as_of: AsOf = None,
+    end_of_day: Annotated[bool, typer.Option("--end-of-day", help="Also store the day's KPIs and write its report.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Compare the active plan with what really happens; send waiting alerts."""
+    from flows.console import show
+    from flows.run import run_monitor
+
+    report = run_monitor(as_of=_instant(as_of), end_of_day=end_of_day)
+    show(report, as_json=as_json, text=report.text)
+
+
+@app.command()
+def status(as_json: Json = False) -> None:
+    """Show the active plan, the champion, the last runs and the open incidents."""
+    from flows.console import show
+    from flows.status import read_status
+
+    state = read_status()
+    show(state, as_json=as_json, text=state.text)
+
+
+@app.command()
+def gantt(
+    run_id: Annotated[str | None, typer.Option("--run", help="A stored run; default: the active plan.")] = None,
+    output: Annotated[Path, typer.Option("--output", "-o", help="HTML file to write.")] = Path("gantt.html"),
+) -> None:
+    """Draw a stored plan as one self-contained HTML file."""
+    from flows.plant import draw_gantt
+
+    typer.echo(draw_gantt(run_id, output))
+
+
+@app.command()
+def bench(
+    cases: Annotated[int, typer.Option(help="Instances of the frozen suite.", min=2)] = 30,
+    samples: Annotated[int, typer.Option(help="Samples of the champion per instance.", min=1)] = 256,
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="Also write the HTML report here.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Score rules, greedy and the models on the frozen held-out suite, paired, with 95 % intervals."""
+    from flows.bench import run_bench
+    from flows.console import show
+
+    table = run_bench(n_cases=cases, n_samples=samples, output=output)
+    show(table, as_json=as_json, text=table.text)
+
+
+@app.command()
+def rollback(
+    reason: Annotated[str, typer.Option(help="Why; kept in the ledger.")] = "asked by an operator", as_json: Json = False
+) -> None:
+    """Make the previous champion champion again."""
+    from flows.console import show
+    from flows.status import roll_back
+
+    row = roll_back(reason)
+    show(row, as_json=as_json, text=row.text)
+
+
+@app.command()
+def doctor(
+    settings: Annotated[bool, typer.Option("--settings", help="List every setting with its value and meaning.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Check what the scheduler needs, with a hint for each failure. Exit 78 when something essential is missing."""
+    from flows.console import show
+    from flows.doctor import describe_settings, examine
+
+    if settings:
+        rows = describe_settings()
+        show(rows, as_json=as_json, text=lambda: "\n".join(f"{row.name:32} {row.value:40} {row.meaning}" for row in rows))
+        return
+    findings = examine()
+    show(findings, as_json=as_json, text=findings.text)
+    raise typer.Exit(0 if findings.is_healthy else 78)
+
+
+@app.command()
+def up(
+    prefect_port: Annotated[int, typer.Option(help="Loopback port of Prefect.")] = 4200,
+    mlflow_port: Annotated[int, typer.Option(help="Loopback port of MLflow.")] = 5000,
+) -> None:
+    """Start Prefect, MLflow and a worker with all deployments on this machine; Ctrl-C stops them."""
+    from flows.up import run_until_interrupted
+    from shopfloor.settings import read_settings
+
+    run_until_interrupted(read_settings(), prefect_port=prefect_port, mlflow_port=mlflow_port, say=typer.echo)
+
+
+def main() -> None:
+    """Run the command line; exit codes are in `serving.exit_codes`."""
+    quiet_environment()
+    from flows.console import run_guarded
+
+    sys.exit(run_guarded(app))

@@ -1,0 +1,3 @@
+from prefect import flow
+@flow
+def monitor_plan(end_of_day: bool = False): ...

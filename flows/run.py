@@ -1,0 +1,61 @@
+"""Run a flow with Prefect where its server answers, without it where it does not: the same body either way."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from flows.services import is_answering
+from shopfloor.settings import read_settings
+
+if TYPE_CHECKING:
+    from flows.reports import DailyReport, MonitorReport, WeeklyReport
+
+log = logging.getLogger(__name__)
+
+
+def run_weekly(*, preset: str | None, seed: int | None, as_of: datetime | None, is_fresh: bool = False) -> WeeklyReport:
+    """Run the weekly cycle now."""
+    from flows.weekly import weekly_cycle
+
+    report: WeeklyReport = run_flow(
+        weekly_cycle, {"preset": preset, "seed": seed, "as_of": as_of, "is_fresh": is_fresh}
+    )
+    return report
+
+
+def run_daily(
+    *,
+    seed: int | None = None,
+    as_of: datetime | None = None,
+    freeze_hours: float | None = None,
+    deadline_s: float | None = None,
+    accept_volume: bool = False,
+) -> DailyReport:
+    """Make today's plan now."""
+    from flows.daily import daily_schedule
+
+    parameters = {"seed": seed, "as_of": as_of, "freeze_hours": freeze_hours, "deadline_s": deadline_s}
+    report: DailyReport = run_flow(daily_schedule, parameters | {"accept_volume": accept_volume})
+    return report
+
+
+def run_monitor(*, as_of: datetime | None, end_of_day: bool) -> MonitorReport:
+    """Compare plan and actuals now."""
+    from flows.monitor import monitor_plan
+
+    report: MonitorReport = run_flow(monitor_plan, {"as_of": as_of, "end_of_day": end_of_day})
+    return report
+
+
+def run_flow(flow: Any, parameters: Mapping[str, Any]) -> Any:
+    """Call `flow` through Prefect when `PREFECT_API_URL` answers, else its plain body."""
+    url = read_settings().prefect_api_url
+    if url and is_answering(f"{url.rstrip('/')}/health"):
+        return flow(**parameters)
+    if url:
+        log.warning("prefect_down url=%s: the flow runs without it", url)
+    body: Callable[..., Any] = flow.fn
+    return body(**parameters)
