@@ -1,0 +1,13 @@
+"""How a dispatcher is made: tuned rule, rollout labels, warm start, PPO in two stages, best checkpoint.
+
+Floor 5: imports everything below; the door to torch, SB3 and Optuna (with `envs` and `policies`).
+
+Map: `train.py` is the table of contents; `presets.py` holds every knob; `tune_rules.py`, `labels.py`,
+`warm_start.py`, `ppo.py` are its steps; `curriculum.py` decides about stages; `validation.py` scores a
+policy against the tuned rule; `checkpoint.py` makes each step survive a kill.
+
+Invariants: the same inputs, preset and seed give the same weights on one thread; a step never sees held-out
+instances; fine-tuning keeps or improves the validation score, never lowers it.
+
+A new step: its module, its piece in `checkpoint.py`, one line in `train.py`.
+"""
