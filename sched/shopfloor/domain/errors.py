@@ -11,8 +11,8 @@
     ├── LeaseHeld               (RuntimeError)  another run holds the lease
     ├── LeaseLost               (RuntimeError)  our lease was taken over, or a newer plan is active
     ├── DatabaseUnavailable     (ConnectionError)
-    ├── SchemaMismatch          (RuntimeError)  tables are missing, older or newer than this code, or rights are
-    ├── CommitUnknown           (RuntimeError)  COMMIT was sent, the answer was lost and reading back failed too
+    ├── SchemaMismatch          (RuntimeError)  tables or rights are missing, or of another version
+    ├── CommitUnknown           (RuntimeError)  COMMIT was sent, its answer lost, reading back failed
     ├── SnapshotCorrupt         (ValueError)    a stored snapshot does not match its manifest
     └── DeadlineMissed          (TimeoutError)  a solver did not answer in time
 

@@ -47,7 +47,7 @@ class Operation:
         family: Setup family.
         sequence: Number after `P` in the process order.
         machine_type: Work centre it needs.
-        processing_minutes: Work without setup at speed 1.0, >= 1; for an in-progress operation the remaining work.
+        processing_minutes: Work without setup at speed 1.0, >= 1; remaining work when in progress.
         predecessor: operation_id of the open operation that must end first; None = ready at release.
         is_interruptible: Pauses over closed time; otherwise setup and run fit in one open stretch.
         lot: Lot number, 1-based; 1 when the job is not split.
@@ -176,7 +176,8 @@ class Instance:
                 raise InvalidInstance(f"operation appears twice: {operation.operation_id!r}")
             if operation.predecessor is not None and operation.predecessor not in seen:
                 raise InvalidInstance(
-                    f"operation {operation.operation_id!r} comes before its predecessor {operation.predecessor!r}"
+                    f"operation {operation.operation_id!r} comes before its predecessor "
+                    f"{operation.predecessor!r}"
                 )
             if operation.job_id not in self.job_by_id:
                 raise InvalidInstance(

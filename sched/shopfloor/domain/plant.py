@@ -20,7 +20,7 @@ class Machine:
         setup_time_different: Setup minutes otherwise, >= 0.
         capacity: Number of identical slots, >= 1.
         speed_factor: Divides processing times, > 0; 1.0 = nominal.
-        current_setup_family: Family it is set up for when the plan begins; None = unknown (counts as different).
+        current_setup_family: Family it is set up for at first; None = unknown (counts as different).
     """
 
     machine_id: str
@@ -91,8 +91,9 @@ class Plant:
     def setup_override(self, machine_type: str, from_family: str | None, to_family: str) -> int | None:
         """Return the minutes of the most specific matching setup rule, or None.
 
-        Specificity: a named (from, to) pair beats one named family, which beats none; with equal families a rule
-        that names the machine type beats one that does not; `from` beats `to`; the later rule beats the earlier.
+        Specificity: a named (from, to) pair beats one named family, which beats none; with equal families a
+        rule that names the machine type beats one that does not; `from` beats `to`; the later rule beats the
+        earlier.
         """
         best: tuple[int, int, int, int] | None = None
         minutes: int | None = None

@@ -64,4 +64,6 @@ class Schedule:
         rows: dict[str, list[ScheduledOperation]] = {}
         for item in self.operations:
             rows.setdefault(item.machine_id, []).append(item)
-        return {machine: tuple(sorted(items, key=lambda o: (o.start, o.end))) for machine, items in rows.items()}
+        return {
+            machine: tuple(sorted(items, key=lambda o: (o.start, o.end))) for machine, items in rows.items()
+        }
