@@ -1,0 +1,18 @@
+"""The compiled heart: one engine for rules, policies, simulation, training and the plant's own greedy.
+
+Floor 2: imports `domain` and nothing else of ours; the only package that imports numba.
+
+Map: `arrays.py` turns an instance into flat arrays; `rules.py`, `actor.py` say who decides; `scenario.py`
+says what really happens; `dispatch.py` runs a whole plan; `batch.py` runs many episodes step by step for
+learning; `observation.py` names what a policy sees. `kernel/` holds the njit functions and nothing else.
+
+Invariants: times are integer minutes since the instance's epoch; all events of one instant are applied
+before any decision; a rule or a policy sees nominal minutes only; a random draw depends on (seed, who,
+which event) and never on earlier decisions; the same arguments give the same plan. Nothing here reads a
+file, a clock (but for the deadline of `best_of`) or the environment (but for numba's cache folder in
+`kernel_cache.py`).
+
+A new rule: a code in `layout.py`, a branch in `kernel/rules.py`, the same branch in `tests/oracles/`.
+A new feature: `observation.py` and `kernel/features.py`, and every stored model is refused from then on
+(schema hash).
+"""

@@ -1,0 +1,239 @@
+"""Run a whole plan: rules and policies through the event loop, the plant's own greedy through the list
+builder.
+
+No optimisation here beyond taking the best of several runs, and no judgement of the plan: that is the
+validator's.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from shopfloor.domain.instance import Unassigned, UnassignedCode
+from shopfloor.domain.schedule import Schedule, ScheduledOperation
+from shopfloor.engine import layout as at
+from shopfloor.engine.arrays import Compiled
+from shopfloor.engine.kernel.lists import build_list
+from shopfloor.engine.kernel.rules import run_rule
+from shopfloor.engine.layout import Code, Floats, Ints, OpStatus, State, Status, World
+from shopfloor.engine.rules import RuleSpec
+
+
+@dataclass(frozen=True, eq=False)
+class Outcome:
+    """Where every operation went; positions are those of `Compiled.operation_ids`.
+
+    Attributes:
+        slot: Slot row, int64 (operations,), -1 = none (unassigned, or committed on a machine that left).
+        start, end: Minutes; 0 where unassigned.
+        setup, run: Work minutes.
+        level: Overtime level.
+        code: `layout.Code`, 0 = scheduled.
+        n_decisions: Choices made.
+        end_time: Minute of the last event.
+    """
+
+    slot: Ints
+    start: Ints
+    end: Ints
+    setup: Ints
+    run: Ints
+    level: Ints
+    code: Ints
+    n_decisions: int
+    end_time: int
+
+    @property
+    def is_scheduled(self) -> np.ndarray:
+        """Which operations have a place, bool (operations,)."""
+        return self.code == 0
+
+
+def nominal_world(compiled: Compiled) -> World:
+    """Return the world in which everything happens as planned."""
+    p = compiled.problem
+    return World(
+        run=np.ascontiguousarray(p.elig[:, at.ELIG_RUN]),
+        arrival=np.ascontiguousarray(p.job[:, at.JOB_ARRIVAL]),
+        res_end=np.ascontiguousarray(p.reservation[:, at.RES_END]),
+        res_work=np.ascontiguousarray(p.reservation[:, at.RES_WORK]),
+        cal_of=p.cal_of,
+        cal_off=p.cal_off,
+        cal_start=p.cal_start,
+        cal_end=p.cal_end,
+        cal_cum=p.cal_cum,
+    )
+
+
+def heap_capacity(compiled: Compiled) -> int:
+    """Return events that can be pending at once: each operation, each reservation, a few wakes per slot."""
+    p = compiled.problem
+    return 2 * len(p.op) + len(p.reservation) + 16 * len(p.slot) + 64
+
+
+def new_state(compiled: Compiled, world: World) -> State:
+    """Return an uninitialised state of the right shapes."""
+    p = compiled.problem
+
+    def zeros(*shape: int) -> Ints:
+        return np.zeros(shape, dtype=np.int64)
+
+    return State(
+        clock=zeros(at.CLOCK_COLUMNS),
+        heap=zeros(heap_capacity(compiled)),
+        op=zeros(len(p.op), at.ST_COLUMNS),
+        slot=zeros(len(p.slot), at.SS_COLUMNS),
+        wc=zeros(len(p.wc), at.SW_COLUMNS),
+        queue=zeros(len(p.op)),
+        hint=zeros(len(p.cal_off) + len(world.cal_off)),
+    )
+
+
+def checked_levels(compiled: Compiled, levels: Ints | None) -> Ints:
+    """Return the overtime level of each operation; None = regular time only.
+
+    Raises:
+        ValueError: Wrong length or a level outside 0..2.
+    """
+    if levels is None:
+        return np.zeros(compiled.n_operations, dtype=np.int64)
+    levels = np.ascontiguousarray(levels, dtype=np.int64)
+    if levels.shape != (compiled.n_operations,) or ((levels < 0) | (levels > 2)).any():
+        raise ValueError(
+            f"levels must be {compiled.n_operations} numbers in 0..2: shape {levels.shape}\n"
+            "hint: 0 regular, 1 with overtime, 2 with night"
+        )
+    return levels
+
+
+def outcome_of(state: State, levels: Ints) -> Outcome:
+    """Return a copy of a finished state's answer."""
+    op = state.op
+    done = op[:, at.ST_STATUS] == OpStatus.DONE
+    return Outcome(
+        slot=np.where(done, op[:, at.ST_SLOT], -1),
+        start=np.where(done, op[:, at.ST_START], 0),
+        end=np.where(done, op[:, at.ST_END], 0),
+        setup=np.where(done, op[:, at.ST_SETUP], 0),
+        run=np.where(done, op[:, at.ST_RUN], 0),
+        level=levels,
+        code=np.where(done, 0, op[:, at.ST_CODE]),
+        n_decisions=int(state.clock[at.CLOCK_DECISIONS]),
+        end_time=int(state.clock[at.CLOCK_TIME]),
+    )
+
+
+def dispatch(
+    compiled: Compiled,
+    policy: RuleSpec,
+    *,
+    levels: Ints | None = None,
+    temperature: float = 0.0,
+    seed: int = 0,
+) -> Outcome:
+    """Run one episode: every decision is taken when it is due and never revised.
+
+    Args:
+        policy: Who decides.
+        levels: Overtime level of each operation, int (operations,); None = regular time.
+        temperature: 0 = always the best; above, Gumbel noise of that size on the index.
+        seed: Of that noise.
+    """
+    world = nominal_world(compiled)
+    state = new_state(compiled, world)
+    level = checked_levels(compiled, levels)
+    status = run_rule(
+        compiled.problem,
+        world,
+        state,
+        level,
+        0,
+        int(policy.rule),
+        policy.parameters(),
+        float(temperature),
+        seed,
+    )
+    if status != Status.OK:
+        raise RuntimeError(f"event heap overflow: {Status(status).name}")
+    return outcome_of(state, level)
+
+
+def greedy_list(compiled: Compiled) -> Outcome:
+    """Return the plant's own greedy plan.
+
+    Operations by priority (descending), plan date, route position and id; each is appended to the eligible
+    machine that finishes it first.
+    """
+    world = nominal_world(compiled)
+    state = new_state(compiled, world)
+    levels = checked_levels(compiled, None)
+    bad = np.zeros(compiled.n_operations, dtype=np.int64)
+    build_list(compiled.problem, world, state, levels, compiled.problem.greedy_order, bad)
+    return outcome_of(state, levels)
+
+
+def completion_minutes(compiled: Compiled, outcome: Outcome) -> Floats:
+    """Return each job's completion minute, float64 (jobs,); the horizon's end if an operation has no place."""
+    problem = compiled.problem
+    completion = np.full(len(problem.job), -np.inf)
+    horizon = problem.constant[at.CONST_HORIZON]
+    ends = np.where(outcome.is_scheduled, outcome.end, horizon).astype(np.float64)
+    np.maximum.at(completion, problem.op[:, at.OP_JOB], ends)
+    return completion
+
+
+def quick_cost(compiled: Compiled, outcome: Outcome) -> float:
+    """Return the weighted tardiness in days: sum over jobs of weight x max(0, completion - due) / 1440."""
+    problem = compiled.problem
+    late = np.maximum(0.0, completion_minutes(compiled, outcome) - problem.job[:, at.JOB_DUE])
+    return float((problem.job_weight * late).sum() / 1440.0)
+
+
+def to_schedule(compiled: Compiled, outcome: Outcome, solver: str) -> Schedule:
+    """Return the domain's schedule: scheduled + unassigned = input.
+
+    Args:
+        solver: Who made it, for example `greedy` or `rule:ATCS`.
+    """
+    instance = compiled.instance
+    rows: list[ScheduledOperation] = []
+    left_out: dict[str, Unassigned] = {item.operation_id: item for item in instance.set_aside}
+    for i, operation in enumerate(instance.operations):
+        commitment = instance.commitment_by_id.get(operation.operation_id)
+        if commitment is not None:
+            rows.append(
+                ScheduledOperation(
+                    operation_id=operation.operation_id,
+                    job_id=operation.job_id,
+                    machine_id=commitment.machine_id,
+                    start=commitment.start,
+                    end=commitment.end,
+                    setup_minutes=commitment.setup_minutes,
+                    run_minutes=int(outcome.run[i]),
+                    level=commitment.level,
+                    slot=commitment.slot,
+                    is_committed=True,
+                )
+            )
+        elif outcome.code[i]:
+            code = UnassignedCode(Code(int(outcome.code[i])).name)
+            left_out.setdefault(operation.operation_id, Unassigned(operation.operation_id, code))
+        else:
+            slot = compiled.slots[int(outcome.slot[i])]
+            rows.append(
+                ScheduledOperation(
+                    operation_id=operation.operation_id,
+                    job_id=operation.job_id,
+                    machine_id=slot.machine_id,
+                    start=int(outcome.start[i]),
+                    end=int(outcome.end[i]),
+                    setup_minutes=int(outcome.setup[i]),
+                    run_minutes=int(outcome.run[i]),
+                    level=int(outcome.level[i]),
+                    slot=slot.slot,
+                )
+            )
+    rows.sort(key=lambda item: (item.machine_id, item.slot, item.start))
+    return Schedule(tuple(rows), tuple(left_out.values()), solver)

@@ -1,0 +1,269 @@
+"""The shapes that cross into the kernels: column numbers, codes and the tuples of arrays.
+
+No computation here. Packed integer tables keep the tuples short: a row is one operation, slot, machine, ...
+and the constants below name its columns. All integers are int64, all times minutes since the instance's
+epoch.
+"""
+
+from __future__ import annotations
+
+from enum import IntEnum
+from typing import Final, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+Ints = NDArray[np.int64]
+Floats = NDArray[np.float64]
+
+# --- Problem.op: one row per operation, predecessors first ---
+OP_JOB: Final = 0
+OP_FAMILY: Final = 1
+OP_WC: Final = 2  # -1: its machine type does not exist
+OP_PRED: Final = 3  # -1: ready at release
+OP_SEQUENCE: Final = 4
+OP_ELIG_LO: Final = 5  # its rows in Problem.elig
+OP_ELIG_HI: Final = 6
+OP_INTERRUPTIBLE: Final = 7
+OP_ROLE: Final = 8  # Role
+OP_CODE: Final = 9  # Code: why it is blocked; 0 otherwise
+OP_RESERVATION: Final = 10  # its row in Problem.reservation, -1 = none
+OP_COLUMNS: Final = 11
+
+# --- Problem.op_work (float64) ---
+WORK_MEAN: Final = 0  # mean nominal run minutes over its eligible slots, >= 1
+WORK_AFTER: Final = 1  # nominal run minutes of its longest chain of successors
+WORK_COLUMNS: Final = 2
+
+# --- Problem.elig: one row per eligible (operation, slot) ---
+ELIG_SLOT: Final = 0
+ELIG_RUN: Final = 1  # nominal run minutes there, >= 1
+ELIG_COLUMNS: Final = 2
+
+# --- Problem.job ---
+JOB_RELEASE: Final = 0
+JOB_DUE: Final = 1
+JOB_ARRIVAL: Final = 2  # first minute at which anybody knows of it
+JOB_FIRST_OP: Final = 3
+JOB_N_OPS: Final = 4
+JOB_COLUMNS: Final = 5
+
+# --- Problem.slot: slots of one work centre are neighbours ---
+SLOT_MACHINE: Final = 0
+SLOT_WC: Final = 1
+SLOT_FAMILY: Final = 2  # set up for, -1 = unknown
+SLOT_RES_LO: Final = 3  # its rows in Problem.reservation, by start
+SLOT_RES_HI: Final = 4
+SLOT_COLUMNS: Final = 5
+
+# --- Problem.machine ---
+MACHINE_WC: Final = 0
+MACHINE_SAME: Final = 1
+MACHINE_DIFFERENT: Final = 2
+MACHINE_COLUMNS: Final = 3
+
+# --- Problem.wc: work centres, in the order of Plant.machine_types ---
+WC_SLOT_LO: Final = 0
+WC_SLOT_HI: Final = 1
+WC_QUEUE_LO: Final = 2  # its stretch of State.queue
+WC_QUEUE_HI: Final = 3
+WC_COLUMNS: Final = 4
+
+# --- Problem.wc_mean (float64) ---
+MEAN_RUN: Final = 0  # mean nominal run minutes of its operations, >= 1
+MEAN_SETUP: Final = 1  # mean different-family setup of its machines, >= 1
+MEAN_COLUMNS: Final = 2
+
+# --- Problem.reservation: commitments and start pins, by (slot, start) ---
+RES_OP: Final = 0
+RES_SLOT: Final = 1  # -1: its machine left the plant
+RES_START: Final = 2
+RES_END: Final = 3  # start pin: an upper bound
+RES_SETUP: Final = 4
+RES_LEVEL: Final = 5
+RES_IS_PIN: Final = 6
+RES_WORK: Final = 7  # work minutes left at max(start, now)
+RES_COLUMNS: Final = 8
+
+# --- Problem.constant ---
+CONST_NOW: Final = 0
+CONST_HORIZON: Final = 1
+CONST_FAMILIES: Final = 2
+CONST_COLUMNS: Final = 3
+
+# --- State.clock ---
+CLOCK_TIME: Final = 0
+CLOCK_HEAP: Final = 1  # events in the heap
+CLOCK_STATUS: Final = 2  # Status
+CLOCK_IS_SCENARIO: Final = 3
+CLOCK_WAITING: Final = 4
+CLOCK_DONE: Final = 5
+CLOCK_DECISIONS: Final = 6
+CLOCK_RUNNING: Final = 7
+CLOCK_COLUMNS: Final = 8
+
+# --- State.op ---
+ST_STATUS: Final = 0  # OpStatus
+ST_SLOT: Final = 1
+ST_START: Final = 2
+ST_END: Final = 3
+ST_SETUP: Final = 4
+ST_RUN: Final = 5
+ST_ARRIVAL: Final = 6  # minute at which it joined its queue
+ST_CODE: Final = 7  # Code
+ST_COLUMNS: Final = 8
+
+# --- State.slot ---
+SS_FREE: Final = 0
+SS_FAMILY: Final = 1
+SS_RES: Final = 2  # next reservation
+SS_DECLINED: Final = 3
+SS_WAKE: Final = 4  # minute of the pending wake event, -1 = none
+SS_BUSY: Final = 5  # work minutes given to it so far
+SS_COLUMNS: Final = 6
+
+# --- State.wc ---
+SW_COUNT: Final = 0  # operations in its queue
+SW_DIRTY: Final = 1
+SW_RUNNING: Final = 2
+SW_COLUMNS: Final = 3
+
+
+class Role(IntEnum):
+    """What kind of operation it is before the run begins."""
+
+    NORMAL = 0
+    COMMITTED = 1
+    START_PIN = 2
+    BLOCKED = 3
+
+
+class Code(IntEnum):
+    """Why an operation has no place; the names are those of `UnassignedCode`."""
+
+    NONE = 0
+    NO_ELIGIBLE_MACHINE = 1
+    NO_OPEN_TIME = 2
+    MISSING_ROUTE = 3
+    PREDECESSOR_UNASSIGNED = 4
+    QUARANTINED = 5
+    BAD_PIN = 6
+
+
+class OpStatus(IntEnum):
+    """Where an operation is in its life."""
+
+    PENDING = 0
+    WAITING = 1
+    RUNNING = 2
+    DONE = 3
+    BLOCKED = 4
+    PIN_READY = 5
+
+
+class Event(IntEnum):
+    """Kinds of event; within one instant the smaller goes first."""
+
+    END = 0
+    READY = 1
+    RESERVATION = 2
+    WAKE = 3
+
+
+class Status(IntEnum):
+    """What a kernel answers."""
+
+    OK = 0
+    HEAP_FULL = 1
+
+
+class Problem(NamedTuple):
+    """One instance as flat arrays; never modified by a kernel.
+
+    Attributes:
+        op: int64 (operations, OP_COLUMNS).
+        op_work: float64 (operations, WORK_COLUMNS).
+        succ_off: int64 (operations + 1,), rows of `succ`.
+        succ: int64 (links,), operations that wait for this one.
+        elig: int64 (eligible pairs, ELIG_COLUMNS), sorted by (operation, slot).
+        job: int64 (jobs, JOB_COLUMNS).
+        job_weight: float64 (jobs,).
+        slot: int64 (slots, SLOT_COLUMNS).
+        machine: int64 (machines, MACHINE_COLUMNS).
+        wc: int64 (work centres, WC_COLUMNS).
+        wc_mean: float64 (work centres, MEAN_COLUMNS).
+        setup: int64 flat cube [work centre, from family + 1, to family], -1 = no rule; length 0 = no rule
+            at all. cal_of: int64 (machines, 3), calendar of each machine and level. cal_off: int64
+            (calendars + 1,), rows of the three arrays below. cal_start: int64 (stretches,), first open
+            minute; touching stretches are merged. cal_end: int64 (stretches,), first closed minute after
+            it. cal_cum: int64 (stretches,), open minutes of the calendar before this stretch. reservation:
+            int64 (commitments and start pins, RES_COLUMNS). greedy_order: int64 (operations,), the order of
+            the plant's own greedy. constant: int64 (CONST_COLUMNS,). stretch: float64 (1,), calendar
+            minutes per regular working minute.
+    """
+
+    op: Ints
+    op_work: Floats
+    succ_off: Ints
+    succ: Ints
+    elig: Ints
+    job: Ints
+    job_weight: Floats
+    slot: Ints
+    machine: Ints
+    wc: Ints
+    wc_mean: Floats
+    setup: Ints
+    cal_of: Ints
+    cal_off: Ints
+    cal_start: Ints
+    cal_end: Ints
+    cal_cum: Ints
+    reservation: Ints
+    greedy_order: Ints
+    constant: Ints
+    stretch: Floats
+
+
+class World(NamedTuple):
+    """What really happens; without disturbances these are the problem's own nominal arrays.
+
+    Attributes:
+        run: int64 (eligible pairs,), realised run minutes, >= 1.
+        arrival: int64 (jobs,), first minute at which the job is known.
+        res_end: int64 (reservations,), realised end of a commitment.
+        res_work: int64 (reservations,), realised work minutes left at max(start, now).
+        cal_of, cal_off, cal_start, cal_end, cal_cum: Realised calendars, as in `Problem`.
+    """
+
+    run: Ints
+    arrival: Ints
+    res_end: Ints
+    res_work: Ints
+    cal_of: Ints
+    cal_off: Ints
+    cal_start: Ints
+    cal_end: Ints
+    cal_cum: Ints
+
+
+class State(NamedTuple):
+    """One running episode; modified in place by the kernels.
+
+    Attributes:
+        clock: int64 (CLOCK_COLUMNS,).
+        heap: int64 (capacity,), events as time, kind and payload in one number.
+        op: int64 (operations, ST_COLUMNS).
+        slot: int64 (slots, SS_COLUMNS).
+        wc: int64 (work centres, SW_COLUMNS).
+        queue: int64 (operations,), waiting operations of each work centre in its own stretch.
+        hint: int64 (calendars + realised calendars,), stretch of each calendar that was open last.
+    """
+
+    clock: Ints
+    heap: Ints
+    op: Ints
+    slot: Ints
+    wc: Ints
+    queue: Ints
+    hint: Ints
