@@ -1,8 +1,8 @@
 """Named points where a test may break the program: kill it, delay it, make it raise.
 
-`SHOPFLOOR_FAULT=point:action[,point:action...]` arms points, `point#3:action` the third passage only. Beside
-`settings` this is the only reader of the environment, because a child process must see the same faults as its parent.
-It refuses to be armed in production (`SHOPFLOOR_ENV=production`) and does nothing at all when not armed.
+`SHOPFLOOR_FAULT=point:action[,point:action...]` arms points, `point#3:action` the third passage only. It
+reads the environment itself, because a child process must see the same faults as its parent. It refuses to
+be armed in production (`SHOPFLOOR_ENV=production`) and does nothing at all when not armed.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ class InjectedFault(RuntimeError):
 def fault_point(name: str) -> None:
     """Do what is armed for the point `name`; usually nothing.
 
-    Actions: `kill9` (no clean-up runs), `stop` (SIGSTOP), `abort` (as a crash in native code), `exit0` (ends without
-    a word), `sleep=SECONDS`, `raise`, `raise=TEXT`, `oom` (MemoryError), `storage` (OSError ENOSPC).
+    Actions: `kill9` (no clean-up runs), `stop` (SIGSTOP), `abort` (as a crash in native code), `exit0` (ends
+    without a word), `sleep=SECONDS`, `raise`, `raise=TEXT`, `oom` (MemoryError), `storage` (OSError ENOSPC).
 
     Args:
         name: Package and step, for example `writeback.before_commit`.

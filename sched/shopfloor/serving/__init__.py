@@ -1,15 +1,18 @@
 """From the champion to a plan that people can run: proof, ladder, breaker, promotion, alerts.
 
-Floor 6; imports downwards only. Light: importing it loads neither torch nor MLflow nor pandas' heavy friends, because
-a plan must be there in seconds; MLflow is reached through `tracking`, imported inside the function that needs it.
+Floor 6; imports downwards only. Light: importing it loads neither torch nor MLflow nor Prefect, because a
+plan must be there in seconds; MLflow is reached through `tracking`, imported inside the function that needs
+it.
 
-Map: `champion.py` finds and proves the model; `promotion.py` moves the ledger (the truth) and lets MLflow's aliases
-follow; `solver_process.py` and `solver_child.py` run the policy in a child that is killed at the deadline, `wire.py`
-is what crosses between them; `ladder.py` picks the highest rung that is valid and no worse than greedy; `breaker.py`
-keeps a failing policy away for a while; `run_key.py` names a request by its content; `alerts.py` empties the outbox;
-`daily.py` is the day, step by step; `exit_codes.py` says what the process answers.
+Map: `champion.py` finds and proves the model; `promotion.py` moves the ledger (the truth), MLflow's aliases
+follow; `solver_process.py` and `solver_child.py` run the policy in a child that is killed at the deadline,
+`wire.py` is what crosses between them; `ladder.py` picks the highest rung that is valid and no worse than
+greedy; `breaker.py` keeps a failing policy away for a while; `run_key.py` names a request by its content;
+`alerts.py` empties the outbox; `daily.py` is the day, step by step; `exit_codes.py` says what the process
+answers.
 
-Invariants: greedy is in hand before anything clever starts; every step down leaves exactly one incident; no failure
-of a model, a registry or an alert sink ends a run; nothing here unpickles what a bundle or a child wrote.
-A new rung: `ladder.py`. A new reason to refuse a model: `policies/bundle.py` and its code in the tests.
+Invariants: greedy is in hand before anything clever starts; every step down leaves exactly one incident; no
+failure of a model, a registry or an alert sink ends a run; nothing here unpickles what a bundle or a child
+wrote. A new rung: `ladder.py`. A new reason to refuse a model: `policies/bundle.py` and its code in the
+tests.
 """
