@@ -58,8 +58,8 @@ def evidence(factor: float = 0.9, *, n_cases: int = 18, noise: float = 0.05, **c
         tuned_rules=("rule:FIFO", "rule:ATC", "rule:ATCS"),
         scores=ScoreTable(tuple(rows)),
         replay=(
-            ReplayRow("2025-01-06", "history", 3, 1, {"A": 4.0, "B": 0.0, "C": 6.0}, 1.0, 0.3),
-            ReplayRow("2025-01-06", "candidate", 3, 1, {"A": 2.0, "B": 1.0, "C": 5.0}, 0.8, 0.4),
+            ReplayRow("2025-01-06", "history", 3, 1, {"A": 4.0, "B": 0.0, "C": 6.0}, 3, 1.0, 0.3),
+            ReplayRow("2025-01-06", "candidate", 3, 1, {"A": 2.0, "B": 1.0, "C": 5.0}, 3, 0.8, 0.4),
         ),
         stress=(
             StressRow("rush wave", "a", "rule:ATCS", 50.0, 0.5, 0, 0.01),
@@ -184,8 +184,8 @@ def test_losing_a_stress_scenario_is_refused() -> None:
 
 def test_doing_worse_than_the_plant_really_did_is_refused() -> None:
     rows = (
-        ReplayRow("2025-01-06", "history", 2, 0, {"A": 4.0, "B": 0.0}, 2.0, 0.5),
-        ReplayRow("2025-01-06", "candidate", 2, 0, {"A": 4.0, "B": 0.5}, 2.2, 0.0),
+        ReplayRow("2025-01-06", "history", 2, 1, {"A": 4.0, "B": 0.0}, 2, 2.0, 0.5),
+        ReplayRow("2025-01-06", "candidate", 2, 1, {"A": 4.0, "B": 0.5}, 2, 2.2, 0.0),
     )
     assert failed(judge(evidence(0.9, replay=rows))) == {"no_worse_than_history"}
 

@@ -210,11 +210,11 @@ def _stress_criterion(evidence: Evidence, bar: GateConfig, scenario: str, oppone
 
 
 def no_worse_than_history(evidence: Evidence, bar: GateConfig) -> tuple[Criterion, ...]:
-    """Weighted tardiness of the orders completed in the replayed weeks, against what the plant really did."""
+    """Weighted tardiness piled up in the replayed windows, against what the plant really did."""
     name = "no_worse_than_history"
     weeks: dict[str, dict[str, dict[str, float]]] = {}
     for row in evidence.replay:
-        weeks.setdefault(row.week, {})[row.contestant] = dict(row.tardiness_by_job)
+        weeks.setdefault(row.week, {})[row.contestant] = dict(row.accrued_by_job)
     whole = {week: rows for week, rows in weeks.items() if {HISTORY, evidence.candidate} <= rows.keys()}
     if len(whole) < bar.min_replay_weeks:
         detail = f"{len(whole)} replayed weeks, at least {bar.min_replay_weeks} needed"
@@ -222,7 +222,7 @@ def no_worse_than_history(evidence: Evidence, bar: GateConfig) -> tuple[Criterio
     ours = {f"{w} {j}": v for w, rows in whole.items() for j, v in rows[evidence.candidate].items()}
     theirs = {f"{w} {j}": v for w, rows in whole.items() for j, v in rows[HISTORY].items()}
     if not ours.keys() & theirs.keys():
-        return (_unmeasured(name, "no order was completed in the replayed weeks", bar.replay_ratio),)
+        return (_unmeasured(name, "no order was in the shop in the replayed weeks", bar.replay_ratio),)
     result = compare_by_case(ours, theirs, seed=bar.seed)
     return (_ratio_criterion(name, result, against=HISTORY, threshold=bar.replay_ratio, needs_proof=False),)
 

@@ -109,30 +109,32 @@ class ScoreTable:
 
 @dataclass(frozen=True, slots=True)
 class ReplayRow:
-    """One contestant on one historical week, or what the plant really did in it.
+    """One contestant in one replayed window of the past, or what the plant really did in it.
 
     Attributes:
-        week: ISO date of the Monday on which the week was replayed (plant-local).
+        week: ISO date of the Monday on which the window begins (plant-local).
         contestant: Who; `history` is the plant.
-        n_jobs: Orders compared: completed by the plant between that Monday and the end of the window.
-        n_excluded: Orders known then that are left out for everybody (not completed by the end of the data).
-        tardiness_by_job: Weighted tardiness in days by job_id.
-        mean_tardiness_days: Over the compared orders.
-        on_time_rate: Over the compared orders.
+        n_jobs: Orders in the shop during the window: open at its start or arriving in it.
+        n_completed: Of these, how many this contestant completes inside the window.
+        accrued_by_job: Weighted days of tardiness that each order piles up inside the window, by job_id.
+        n_cohort: Orders that the plant completed inside the window, with known completion for everybody.
+        cohort_tardiness_days: Mean tardiness of the cohort, however late a contestant completes it.
+        cohort_on_time_rate: Share of the cohort on time.
     """
 
     week: str
     contestant: str
     n_jobs: int
-    n_excluded: int
-    tardiness_by_job: Mapping[str, float]
-    mean_tardiness_days: float
-    on_time_rate: float
+    n_completed: int
+    accrued_by_job: Mapping[str, float]
+    n_cohort: int
+    cohort_tardiness_days: float
+    cohort_on_time_rate: float
 
     @property
-    def weighted_tardiness(self) -> float:
-        """Weighted tardiness in days, summed over the compared orders."""
-        return float(sum(self.tardiness_by_job.values()))
+    def accrued(self) -> float:
+        """Weighted days of tardiness inside the window, summed over the orders."""
+        return float(sum(self.accrued_by_job.values()))
 
 
 @dataclass(frozen=True, slots=True)

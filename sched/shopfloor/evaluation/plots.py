@@ -132,7 +132,7 @@ def ratio_per_case(evidence: Evidence, opponents: Sequence[str]) -> go.Figure:
 
 
 def replay_weeks(evidence: Evidence, rows: Sequence[ReplayRow]) -> go.Figure:
-    """Draw the weighted tardiness of each replayed week, what the plant really did beside the contestants."""
+    """Draw the tardiness accrued in each replayed window, the plant itself beside the contestants."""
     import plotly.graph_objects as go
 
     figure = go.Figure()
@@ -140,13 +140,13 @@ def replay_weeks(evidence: Evidence, rows: Sequence[ReplayRow]) -> go.Figure:
         mine = [row for row in rows if row.contestant == name]
         figure.add_trace(
             go.Bar(
-                x=[f"week of {row.week}" for row in mine],
-                y=[row.weighted_tardiness for row in mine],
+                x=[f"from {row.week}" for row in mine],
+                y=[row.accrued for row in mine],
                 name="the plant itself" if name == HISTORY else name,
                 marker={"color": colour_of(name, evidence)},
-                customdata=[[row.n_jobs, row.on_time_rate, row.mean_tardiness_days] for row in mine],
-                hovertemplate="%{y:.1f} weighted days over %{customdata[0]} orders<br>"
-                "on time %{customdata[1]:.0%}, mean tardiness %{customdata[2]:.2f} d"
+                customdata=[[row.n_jobs, row.n_completed, row.cohort_tardiness_days] for row in mine],
+                hovertemplate="%{y:.1f} weighted days, %{customdata[1]} of %{customdata[0]} orders completed<br>"
+                "the plant's completed ones: mean tardiness %{customdata[2]:.2f} d"
                 "<extra>%{fullData.name}</extra>",
             )
         )
@@ -155,7 +155,7 @@ def replay_weeks(evidence: Evidence, rows: Sequence[ReplayRow]) -> go.Figure:
         height=360,
         barmode="group",
         xaxis={"type": "category"},
-        yaxis={"title": "weighted tardiness, days"},
+        yaxis={"title": "weighted days of tardiness accrued"},
     )
 
 
