@@ -1,7 +1,7 @@
 """All tables, once, for MariaDB and SQLite: the plant's own (read only) and ours.
 
-Times are UTC DATETIMEs, dates are plant-local; `processing_time` is hours, setup times are minutes. Ids compare
-byte by byte on both engines. Nothing here connects to anything.
+Times are UTC DATETIMEs, dates are plant-local; `processing_time` is hours, setup times are minutes. Ids
+compare byte by byte on both engines. Nothing here connects to anything.
 """
 
 from __future__ import annotations
@@ -18,7 +18,9 @@ SCHEMA_VERSION = 1
 
 metadata = sa.MetaData()
 
-Id = sa.String(64).with_variant(mysql.VARCHAR(64, charset="utf8mb4", collation="utf8mb4_nopad_bin"), "mysql", "mariadb")
+Id = sa.String(64).with_variant(
+    mysql.VARCHAR(64, charset="utf8mb4", collation="utf8mb4_nopad_bin"), "mysql", "mariadb"
+)
 Name = sa.String(128).with_variant(
     mysql.VARCHAR(128, charset="utf8mb4", collation="utf8mb4_nopad_bin"), "mysql", "mariadb"
 )
@@ -62,7 +64,7 @@ def _table(name: str, *columns: sa.schema.SchemaItem) -> sa.Table:
     )
 
 
-# --- the plant's tables: we only read them -----------------------------------------------------------------------
+# --- the plant's tables: we only read them --------------------------------------------------------
 
 machines = _table(
     "machines",
@@ -113,7 +115,9 @@ job_schedules = _table(
 
 machine_calendars = _table(
     "machine_calendars",
-    sa.Column("calendar_id", Id, primary_key=True, comment="a machine names it; else its type; else 'default'"),
+    sa.Column(
+        "calendar_id", Id, primary_key=True, comment="a machine names it; else its type; else 'default'"
+    ),
     sa.Column("weekday", sa.Integer, primary_key=True, autoincrement=False, comment="0 = Monday"),
     sa.Column("start_time", sa.String(5), primary_key=True, comment="HH:MM plant-local"),
     sa.Column("end_time", sa.String(5), nullable=False, comment="HH:MM, 24:00 = end of the day"),
@@ -175,7 +179,7 @@ PLANT_TABLES: Mapping[str, sa.Table] = MappingProxyType(
     }
 )
 
-# --- ours: plans -------------------------------------------------------------------------------------------------
+# --- ours: plans ----------------------------------------------------------------------------------
 
 schedule_runs = _table(
     "schedule_runs",
@@ -220,7 +224,9 @@ scheduled_jobs = _table(
     sa.Column("setup_minutes", Minutes, nullable=False),
     sa.Column("run_minutes", Minutes, nullable=False),
     sa.Column("overtime_level", sa.Integer, nullable=False),
-    sa.Column("status", sa.String(16), nullable=False, comment="proposed | approved | confirmed | in_progress"),
+    sa.Column(
+        "status", sa.String(16), nullable=False, comment="proposed | approved | confirmed | in_progress"
+    ),
     sa.Column("is_committed", sa.Boolean, nullable=False),
     sa.Column("lcd_date", sa.Date),
     sa.Column("completion_date", Instant, comment="planned completion of the whole order"),
@@ -270,20 +276,24 @@ schedule_pins = _table(
     sa.Column("expires_at", Instant),
 )
 
-# --- ours: running -----------------------------------------------------------------------------------------------
+# --- ours: running --------------------------------------------------------------------------------
 
 run_leases = _table(
     "run_leases",
     sa.Column("name", Id, primary_key=True, comment="what is leased, e.g. daily, weekly"),
     sa.Column("owner", Id),
-    sa.Column("fence", sa.BigInteger, nullable=False, server_default="0", comment="grows with every take-over"),
+    sa.Column(
+        "fence", sa.BigInteger, nullable=False, server_default="0", comment="grows with every take-over"
+    ),
     sa.Column("acquired_at", Instant),
     sa.Column("expires_at", Instant),
 )
 
 model_ledger = _table(
     "model_ledger",
-    sa.Column("epoch", sa.Integer, primary_key=True, autoincrement=False, comment="1, 2, 3 ...: compare-and-set"),
+    sa.Column(
+        "epoch", sa.Integer, primary_key=True, autoincrement=False, comment="1, 2, 3 ...: compare-and-set"
+    ),
     sa.Column("action", sa.String(16), nullable=False, comment="promote | rollback | keep"),
     sa.Column("champion_version", Name, nullable=False, comment="champion after this row"),
     sa.Column("challenger_version", Name, comment="who was judged"),
@@ -302,7 +312,12 @@ rollout_state = _table(
     sa.Column("challenger_version", Name),
     sa.Column("breaker", sa.String(16), nullable=False, comment="closed | open | half_open"),
     sa.Column("breaker_runs_left", sa.Integer, nullable=False, server_default="0"),
-    sa.Column("recent_failures", sa.String(64), nullable=False, comment="last policy runs, oldest first: 0 good, 1 bad"),
+    sa.Column(
+        "recent_failures",
+        sa.String(64),
+        nullable=False,
+        comment="last policy runs, oldest first: 0 good, 1 bad",
+    ),
     sa.Column("updated_at", Instant, nullable=False),
 )
 
