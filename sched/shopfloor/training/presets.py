@@ -69,9 +69,6 @@ class PpoPreset(_Frozen):
     clip_range: float = Field(default=0.2, gt=0)
     tau_h: float = Field(default=60.0, gt=0, description="discount exp(-dt / tau) between an agent's turns")
     gae_lambda: float = Field(default=0.95, ge=0, le=1)
-    team_share: float = Field(
-        default=0.3, ge=0, le=1, description="share of the team's reward in each agent's"
-    )
     entropy_start: float = Field(default=0.01, ge=0)
     entropy_end: float = Field(default=0.001, ge=0)
     entropy_boost: float = Field(default=0.005, ge=0, description="entropy weight at the switch to stage 2")
