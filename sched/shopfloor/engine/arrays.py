@@ -129,7 +129,7 @@ class _Compiler:
             reservation=reservation,
             greedy_order=self.greedy_order(),
             constant=constant,
-            stretch=np.array([self.stretch(calendars)]),
+            stretch=np.array([self.stretch(calendars), self.mean_weight()]),
             **calendars._asdict(),
         )
         return Compiled(
@@ -177,6 +177,10 @@ class _Compiler:
             opened += int(np.maximum(end - begin, 0).sum())
         share = opened / max(1, len(calendars.cal_of) * (until - now))
         return 1.0 / min(1.0, max(share, 0.02))
+
+    def mean_weight(self) -> float:
+        jobs = self.instance.jobs
+        return max(1e-9, sum(job.weight for job in jobs) / len(jobs)) if jobs else 1.0
 
     def eligible(self, operation: Operation) -> tuple[Machine, ...]:
         if operation.operation_id in self.instance.pin_by_id:

@@ -7,6 +7,7 @@ validator's.
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,11 +15,15 @@ import numpy as np
 from shopfloor.domain.instance import Unassigned, UnassignedCode
 from shopfloor.domain.schedule import Schedule, ScheduledOperation
 from shopfloor.engine import layout as at
+from shopfloor.engine.actor import ActorSpec
 from shopfloor.engine.arrays import Compiled
+from shopfloor.engine.kernel.actor import run_actor
+from shopfloor.engine.kernel.features import state_cost
 from shopfloor.engine.kernel.lists import build_list
 from shopfloor.engine.kernel.rules import run_rule
-from shopfloor.engine.layout import Code, Floats, Ints, OpStatus, State, Status, World
+from shopfloor.engine.layout import Code, Floats, Ints, OpStatus, Problem, State, Status, World
 from shopfloor.engine.rules import RuleSpec
+from shopfloor.engine.scenario import Scenario, nominal_world
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,22 +54,6 @@ class Outcome:
     def is_scheduled(self) -> np.ndarray:
         """Which operations have a place, bool (operations,)."""
         return self.code == 0
-
-
-def nominal_world(compiled: Compiled) -> World:
-    """Return the world in which everything happens as planned."""
-    p = compiled.problem
-    return World(
-        run=np.ascontiguousarray(p.elig[:, at.ELIG_RUN]),
-        arrival=np.ascontiguousarray(p.job[:, at.JOB_ARRIVAL]),
-        res_end=np.ascontiguousarray(p.reservation[:, at.RES_END]),
-        res_work=np.ascontiguousarray(p.reservation[:, at.RES_WORK]),
-        cal_of=p.cal_of,
-        cal_off=p.cal_off,
-        cal_start=p.cal_start,
-        cal_end=p.cal_end,
-        cal_cum=p.cal_cum,
-    )
 
 
 def heap_capacity(compiled: Compiled) -> int:
@@ -127,8 +116,9 @@ def outcome_of(state: State, levels: Ints) -> Outcome:
 
 def dispatch(
     compiled: Compiled,
-    policy: RuleSpec,
+    policy: RuleSpec | ActorSpec,
     *,
+    scenario: Scenario | None = None,
     levels: Ints | None = None,
     temperature: float = 0.0,
     seed: int = 0,
@@ -137,27 +127,78 @@ def dispatch(
 
     Args:
         policy: Who decides.
+        scenario: What really happens; None = everything as planned.
         levels: Overtime level of each operation, int (operations,); None = regular time.
-        temperature: 0 = always the best; above, Gumbel noise of that size on the index.
+        temperature: 0 = always the best; above, Gumbel noise of that size on the index or the logits.
         seed: Of that noise.
+
+    Raises:
+        ValueError: Impossible levels, or levels above those that the scenario was realised for.
     """
+    level = checked_levels(compiled, levels)
+    if scenario is not None and len(level) and level.max() > scenario.max_level:
+        raise ValueError(
+            f"level {level.max()} is above what the scenario realised: {scenario.max_level}\n"
+            "hint: realise(..., max_level=...)"
+        )
+    world = nominal_world(compiled) if scenario is None else scenario.world
+    state = new_state(compiled, world)
+    _run((compiled.problem, world, state, level), policy, scenario is not None, (float(temperature), seed))
+    return outcome_of(state, level)
+
+
+def _run(
+    episode: tuple[Problem, World, State, Ints],
+    policy: RuleSpec | ActorSpec,
+    is_scenario: bool,
+    noise: tuple[float, int],
+) -> None:
+    """Run one episode in place; `noise` is (temperature, seed)."""
+    flag = int(is_scenario)
+    if isinstance(policy, RuleSpec):
+        status = run_rule(*episode, flag, int(policy.rule), policy.parameters(), *noise)
+    else:
+        rule = policy.rule
+        weights, beta = policy.weights, float(policy.beta)
+        status = run_actor(*episode, flag, int(rule.rule), rule.parameters(), weights, beta, *noise)
+    if status != Status.OK:
+        raise RuntimeError(f"event heap overflow: {Status(status).name}\nhint: a bug in heap_capacity")
+
+
+def best_of(
+    compiled: Compiled,
+    policy: RuleSpec | ActorSpec,
+    *,
+    n: int,
+    seed: int = 0,
+    temperature: float = 0.3,
+    deadline_s: float = 5.0,
+) -> tuple[Outcome, int]:
+    """Return the cheapest of one deterministic run and n - 1 samples, and how many were run.
+
+    Always runs the deterministic one and looks at the clock after every run; which samples are drawn
+    depends on the seed only, so an earlier deadline looks at a prefix of the same list.
+
+    Args:
+        n: Runs at most, >= 1.
+        deadline_s: Seconds from the call after which no new run begins.
+    """
+    stop = time.monotonic() + deadline_s
     world = nominal_world(compiled)
     state = new_state(compiled, world)
-    level = checked_levels(compiled, levels)
-    status = run_rule(
-        compiled.problem,
-        world,
-        state,
-        level,
-        0,
-        int(policy.rule),
-        policy.parameters(),
-        float(temperature),
-        seed,
-    )
-    if status != Status.OK:
-        raise RuntimeError(f"event heap overflow: {Status(status).name}")
-    return outcome_of(state, level)
+    levels = checked_levels(compiled, None)
+    best: Outcome | None = None
+    best_cost = np.inf
+    evaluated = 0
+    while evaluated < max(1, n) and (evaluated == 0 or time.monotonic() < stop):
+        noise = (0.0, seed) if evaluated == 0 else (temperature, seed * 1_000_003 + evaluated)
+        _run((compiled.problem, world, state, levels), policy, False, noise)
+        evaluated += 1
+        cost = state_cost(compiled.problem, state)
+        if best is None or cost < best_cost:
+            best, best_cost = outcome_of(state, levels), cost
+    assert best is not None
+    return best, evaluated
 
 
 def greedy_list(compiled: Compiled) -> Outcome:
@@ -175,7 +216,7 @@ def greedy_list(compiled: Compiled) -> Outcome:
 
 
 def completion_minutes(compiled: Compiled, outcome: Outcome) -> Floats:
-    """Return each job's completion minute, float64 (jobs,); the horizon's end if an operation has no place."""
+    """Return each job's completion minute, float64 (jobs,); the horizon if an operation has no place."""
     problem = compiled.problem
     completion = np.full(len(problem.job), -np.inf)
     horizon = problem.constant[at.CONST_HORIZON]

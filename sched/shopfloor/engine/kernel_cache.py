@@ -52,7 +52,7 @@ def use_versioned_cache() -> Path:
     if not folder.exists():
         logger.info("kernels_not_compiled_yet cache=%s the first calls take about a minute", folder)
     os.environ[_VARIABLE] = str(folder)
-    numba_config.CACHE_DIR = str(folder)
+    vars(numba_config)["CACHE_DIR"] = str(folder)
     return folder
 
 

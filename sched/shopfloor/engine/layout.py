@@ -15,6 +15,8 @@ from numpy.typing import NDArray
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
+Singles = NDArray[np.float32]
+Bools = NDArray[np.bool_]
 
 # --- Problem.op: one row per operation, predecessors first ---
 OP_JOB: Final = 0
@@ -192,14 +194,16 @@ class Problem(NamedTuple):
         machine: int64 (machines, MACHINE_COLUMNS).
         wc: int64 (work centres, WC_COLUMNS).
         wc_mean: float64 (work centres, MEAN_COLUMNS).
-        setup: int64 flat cube [work centre, from family + 1, to family], -1 = no rule; length 0 = no rule
-            at all. cal_of: int64 (machines, 3), calendar of each machine and level. cal_off: int64
-            (calendars + 1,), rows of the three arrays below. cal_start: int64 (stretches,), first open
-            minute; touching stretches are merged. cal_end: int64 (stretches,), first closed minute after
-            it. cal_cum: int64 (stretches,), open minutes of the calendar before this stretch. reservation:
-            int64 (commitments and start pins, RES_COLUMNS). greedy_order: int64 (operations,), the order of
-            the plant's own greedy. constant: int64 (CONST_COLUMNS,). stretch: float64 (1,), calendar
-            minutes per regular working minute.
+        setup: int64 flat cube [work centre, from family + 1, to family], -1 = no rule; length 0 = no rules.
+        cal_of: int64 (machines, 3), calendar of each machine and level.
+        cal_off: int64 (calendars + 1,), rows of the three arrays below.
+        cal_start: int64 (stretches,), first open minute; touching stretches are merged.
+        cal_end: int64 (stretches,), first closed minute after it.
+        cal_cum: int64 (stretches,), open minutes of the calendar before this stretch.
+        reservation: int64 (commitments and start pins, RES_COLUMNS).
+        greedy_order: int64 (operations,), the order of the plant's own greedy.
+        constant: int64 (CONST_COLUMNS,).
+        stretch: float64 (2,), calendar minutes per regular working minute; mean weight of the jobs.
     """
 
     op: Ints

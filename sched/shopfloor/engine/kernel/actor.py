@@ -1,0 +1,192 @@
+"""The actor network inside the kernel, and the runs of a whole episode with it.
+
+One scorer is shared by all candidates: hidden1 = relu(cand_w . candidate + (ctx_w . context + b1)), hidden2 =
+relu(w2 . hidden1 + b2), two logits = w3 . hidden2 + b3, plus beta times the rule's clipped log-index. Each
+head's idle logit is idle_b + idle_w . context. The context part is computed once per decision. All weights
+float32, [in, out].
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from shopfloor.engine.kernel.events import assign, begin, finish, next_decision
+from shopfloor.engine.kernel.features import act, observe
+from shopfloor.engine.kernel.jit import entry, inlined
+from shopfloor.engine.kernel.streams import gumbel
+from shopfloor.engine.layout import (
+    CLOCK_STATUS,
+    CLOCK_TIME,
+    Bools,
+    Floats,
+    Ints,
+    Problem,
+    Singles,
+    State,
+    World,
+)
+from shopfloor.engine.observation import (
+    CANDIDATES_AT,
+    GLOBAL_AT,
+    LOG_INDEX_SCALE,
+    MASK_SIZE,
+    N_ACTIONS,
+    N_CANDIDATE_FEATURES,
+    N_CANDIDATES,
+    N_HEADS,
+    OBSERVATION_SIZE,
+)
+
+_IDLE_STREAM = 1 << 30
+_SECOND_HEAD = 1 << 31
+
+
+class ActorWeights(NamedTuple):
+    """The actor's parameters, float32, C-contiguous.
+
+    Attributes:
+        cand_w: (9, hidden1), candidate features to hidden 1.
+        ctx_w: (42, hidden1), context (8 station, 30 queue, 4 global) to hidden 1.
+        b1: (hidden1,).
+        w2: (hidden1, hidden2).
+        b2: (hidden2,).
+        w3: (hidden2, 2), hidden 2 to the logits of head 1 and head 2.
+        b3: (2,).
+        idle_w: (42, 2), context to the idle logits of both heads.
+        idle_b: (2,).
+    """
+
+    cand_w: Singles
+    ctx_w: Singles
+    b1: Singles
+    w2: Singles
+    b2: Singles
+    w3: Singles
+    b3: Singles
+    idle_w: Singles
+    idle_b: Singles
+
+
+@entry
+def forward(weights: ActorWeights, beta: float, obs: Singles, n: int, logits: Singles) -> None:
+    """Write the logits of both heads.
+
+    Args:
+        obs: float32 (132,).
+        n: Candidates present; the others keep logit 0 and are masked anyway.
+        logits: float32 (2, 11), modified in place.
+    """
+    n1 = weights.b1.shape[0]
+    n2 = weights.b2.shape[0]
+    context = weights.b1.copy()
+    for h in range(N_HEADS):
+        logits[h, :] = np.float32(0.0)
+        logits[h, N_CANDIDATES] = weights.idle_b[h]
+    for i in range(CANDIDATES_AT):
+        value = obs[i]
+        for j in range(n1):
+            context[j] += value * weights.ctx_w[i, j]
+        for h in range(N_HEADS):
+            logits[h, N_CANDIDATES] += value * weights.idle_w[i, h]
+    for i in range(OBSERVATION_SIZE - GLOBAL_AT):
+        value = obs[GLOBAL_AT + i]
+        for j in range(n1):
+            context[j] += value * weights.ctx_w[CANDIDATES_AT + i, j]
+        for h in range(N_HEADS):
+            logits[h, N_CANDIDATES] += value * weights.idle_w[CANDIDATES_AT + i, h]
+    hidden1 = np.empty(n1, dtype=np.float32)
+    hidden2 = np.empty(n2, dtype=np.float32)
+    for k in range(n):
+        at = CANDIDATES_AT + k * N_CANDIDATE_FEATURES
+        for j in range(n1):
+            hidden1[j] = context[j]
+        for i in range(N_CANDIDATE_FEATURES):
+            value = obs[at + i]
+            for j in range(n1):
+                hidden1[j] += value * weights.cand_w[i, j]
+        for j in range(n2):
+            hidden2[j] = weights.b2[j]
+        for i in range(n1):
+            value = hidden1[i]
+            if value > 0.0:
+                for j in range(n2):
+                    hidden2[j] += value * weights.w2[i, j]
+        prior = np.float32(beta) * obs[at] * np.float32(LOG_INDEX_SCALE)
+        for h in range(N_HEADS):
+            total = weights.b3[h] + prior
+            for i in range(n2):
+                if hidden2[i] > 0.0:
+                    total += hidden2[i] * weights.w3[i, h]
+            logits[h, k] = total
+
+
+@inlined
+def choose(
+    logits: Singles, mask: Bools, cand: Ints, temperature: float, seed: int, t: int
+) -> tuple[int, int]:
+    """Return both heads' actions: the largest masked logit, Gumbel noise times temperature added.
+
+    Head 2 may not take head 1's candidate; both may idle. Noise is keyed by operation and minute.
+    """
+    first = -1
+    second = -1
+    for h in range(N_HEADS):
+        chosen = N_CANDIDATES
+        best = -np.inf
+        for k in range(N_ACTIONS):
+            if not mask[h * N_ACTIONS + k] or (h == 1 and k == first and k < N_CANDIDATES):
+                continue
+            value = float(logits[h, k])
+            if temperature > 0.0:
+                stream = cand[k, 0] if k < N_CANDIDATES else _IDLE_STREAM
+                value += temperature * gumbel(seed, stream + h * _SECOND_HEAD, t)
+            if value > best:
+                best = value
+                chosen = k
+        if h == 0:
+            first = chosen
+        else:
+            second = chosen
+    return first, second
+
+
+@entry
+def run_actor(
+    problem: Problem,
+    world: World,
+    state: State,
+    levels: Ints,
+    is_scenario: int,
+    rule: int,
+    par: Floats,
+    weights: ActorWeights,
+    beta: float,
+    temperature: float,
+    seed: int,
+) -> int:
+    """Run one episode with the actor from `begin` to `finish`; return a `Status`.
+
+    One waiting operation is a forced choice and starts at once.
+    """
+    obs = np.zeros(OBSERVATION_SIZE, dtype=np.float32)
+    mask = np.zeros(MASK_SIZE, dtype=np.bool_)
+    cand = np.zeros((N_CANDIDATES, 2), dtype=np.int64)
+    seen = np.zeros((max(1, problem.op.shape[0]), 6))
+    logits = np.zeros((N_HEADS, N_ACTIONS), dtype=np.float32)
+    begin(problem, world, state, levels, is_scenario)
+    while True:
+        w = next_decision(problem, world, state, levels)
+        if w < 0:
+            break
+        n = observe(problem, world, state, levels, w, rule, par, obs, mask, cand, seen)
+        if n == 1:
+            op = cand[0, 0]
+            assign(problem, world, state, op, cand[0, 1], levels[op])
+            continue
+        forward(weights, beta, obs, min(n, N_CANDIDATES), logits)
+        first, second = choose(logits, mask, cand, temperature, seed, state.clock[CLOCK_TIME])
+        act(problem, world, state, levels, w, cand, mask, first, second)
+    finish(problem, state)
+    return state.clock[CLOCK_STATUS]
