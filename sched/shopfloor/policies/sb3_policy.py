@@ -1,0 +1,89 @@
+"""SB3's actor-critic policy for turn rows: the shared actor, the two masked heads, the centralised critic.
+
+SB3's own PPO drives it unmodified. The actor reads `local` and `mask` only; the critic reads `glob` and
+`agent`; `clock` is for the advantage buffer and is read by neither.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from gymnasium import spaces
+from stable_baselines3.common.policies import ActorCriticPolicy
+from stable_baselines3.common.torch_layers import FlattenExtractor
+from stable_baselines3.common.type_aliases import PyTorchObs, Schedule
+from torch import Tensor
+
+from shopfloor.policies.distribution import MaskedPairDistribution
+from shopfloor.policies.network import CandidateActor, CentralCritic
+
+
+class StationPolicy(ActorCriticPolicy):
+    """Decentralised actor, centralised critic.
+
+    Args:
+        hidden: Widths of the candidate scorer.
+        critic_hidden: Widths of the critic.
+        beta: Factor of the rule's log-index in the logits.
+    """
+
+    actor: CandidateActor
+    critic: CentralCritic
+
+    def __init__(
+        self,
+        observation_space: spaces.Space[Any],
+        action_space: spaces.Space[Any],
+        lr_schedule: Schedule,
+        *,
+        hidden: tuple[int, int] = (64, 32),
+        critic_hidden: tuple[int, int] = (128, 128),
+        beta: float = 1.0,
+        **kwargs: Any,
+    ) -> None:
+        self._sizes = (hidden, critic_hidden, beta)
+        kwargs = {"features_extractor_class": FlattenExtractor, "ortho_init": False} | kwargs
+        super().__init__(observation_space, action_space, lr_schedule, **kwargs)
+
+    def _build(self, lr_schedule: Schedule) -> None:
+        hidden, critic_hidden, beta = self._sizes
+        self.actor = CandidateActor(hidden, beta=beta)
+        self.critic = CentralCritic(critic_hidden)
+        self.action_dist = MaskedPairDistribution()
+        parameters = [*self.actor.parameters(), *self.critic.parameters()]
+        self.optimizer = self.optimizer_class(parameters, lr=lr_schedule(1), **self.optimizer_kwargs)
+
+    def forward(self, obs: PyTorchObs, deterministic: bool = False) -> tuple[Tensor, Tensor, Tensor]:
+        """Return actions (rows, 2), values (rows, 1) and log-probabilities (rows,)."""
+        distribution = self.get_distribution(obs)
+        actions = distribution.get_actions(deterministic=deterministic)
+        return actions, self.predict_values(obs), distribution.log_prob(actions)
+
+    def evaluate_actions(self, obs: PyTorchObs, actions: Tensor) -> tuple[Tensor, Tensor, Tensor | None]:
+        """Return values, log-probabilities of given actions, and entropies."""
+        distribution = self.get_distribution(obs)
+        return self.predict_values(obs), distribution.log_prob(actions), distribution.entropy()
+
+    def get_distribution(self, obs: PyTorchObs) -> MaskedPairDistribution:  # type: ignore[override]
+        """Return the distribution of both heads."""
+        assert isinstance(obs, dict)
+        return MaskedPairDistribution().proba_distribution(self.actor(obs["local"].float()), obs["mask"])
+
+    def predict_values(self, obs: PyTorchObs) -> Tensor:
+        """Return the critic's values, shape (rows, 1)."""
+        assert isinstance(obs, dict)
+        return self.critic(obs["glob"].float(), obs["agent"].float())
+
+    def _predict(self, observation: PyTorchObs, deterministic: bool = False) -> Tensor:
+        return self.get_distribution(observation).get_actions(deterministic=deterministic)
+
+    def freeze_actor(self, frozen: bool) -> None:
+        """Let updates move the critic only, or both again."""
+        for parameter in self.actor.parameters():
+            parameter.requires_grad_(not frozen)
+
+    @torch.no_grad()
+    def set_idle_bias(self, value: float) -> None:
+        """Set both heads' idle bias."""
+        self.actor.idle_b.fill_(value)
