@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import torch
 from gymnasium import spaces
 from stable_baselines3.common.policies import ActorCriticPolicy
 from stable_baselines3.common.torch_layers import FlattenExtractor
@@ -43,8 +42,8 @@ class StationPolicy(ActorCriticPolicy):
         **kwargs: Any,
     ) -> None:
         self._sizes = (hidden, critic_hidden, beta)
-        kwargs = {"features_extractor_class": FlattenExtractor, "ortho_init": False} | kwargs
-        super().__init__(observation_space, action_space, lr_schedule, **kwargs)
+        options: dict[str, Any] = {"features_extractor_class": FlattenExtractor, "ortho_init": False} | kwargs
+        super().__init__(observation_space, action_space, lr_schedule, **options)
 
     def _build(self, lr_schedule: Schedule) -> None:
         hidden, critic_hidden, beta = self._sizes
@@ -52,7 +51,8 @@ class StationPolicy(ActorCriticPolicy):
         self.critic = CentralCritic(critic_hidden)
         self.action_dist = MaskedPairDistribution()
         parameters = [*self.actor.parameters(), *self.critic.parameters()]
-        self.optimizer = self.optimizer_class(parameters, lr=lr_schedule(1), **self.optimizer_kwargs)
+        options: dict[str, Any] = {"lr": lr_schedule(1)} | self.optimizer_kwargs
+        self.optimizer = self.optimizer_class(parameters, **options)
 
     def forward(self, obs: PyTorchObs, deterministic: bool = False) -> tuple[Tensor, Tensor, Tensor]:
         """Return actions (rows, 2), values (rows, 1) and log-probabilities (rows,)."""
@@ -65,7 +65,7 @@ class StationPolicy(ActorCriticPolicy):
         distribution = self.get_distribution(obs)
         return self.predict_values(obs), distribution.log_prob(actions), distribution.entropy()
 
-    def get_distribution(self, obs: PyTorchObs) -> MaskedPairDistribution:  # type: ignore[override]
+    def get_distribution(self, obs: PyTorchObs) -> MaskedPairDistribution:
         """Return the distribution of both heads."""
         assert isinstance(obs, dict)
         return MaskedPairDistribution().proba_distribution(self.actor(obs["local"].float()), obs["mask"])
@@ -82,8 +82,3 @@ class StationPolicy(ActorCriticPolicy):
         """Let updates move the critic only, or both again."""
         for parameter in self.actor.parameters():
             parameter.requires_grad_(not frozen)
-
-    @torch.no_grad()
-    def set_idle_bias(self, value: float) -> None:
-        """Set both heads' idle bias."""
-        self.actor.idle_b.fill_(value)
