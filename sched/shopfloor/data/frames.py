@@ -103,6 +103,26 @@ def cast_reporting(frame: pd.DataFrame, table: str) -> tuple[pd.DataFrame, list[
     return result.reset_index(drop=True), unreadable
 
 
+def rows_of(frame: pd.DataFrame, table: str) -> list[dict[str, Any]]:
+    """Return a cast frame as rows of Python values that both drivers take; missing is None."""
+    dates = {column.name for column in metadata.tables[table].columns if isinstance(column.type, sa.Date)}
+    columns = {name: _values(frame[name], name in dates) for name in frame.columns}
+    return [dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True)]
+
+
+def _values(series: pd.Series, is_date: bool) -> list[Any]:
+    if series.dtype == TIME:
+        return [_instant(value, is_date) for value in series.dt.to_pydatetime()]
+    convert: Any = {WHOLE: int, TRUTH: bool, TEXT: str}.get(str(series.dtype), float)
+    return [None if missing else convert(value) for value, missing in zip(series, series.isna(), strict=True)]
+
+
+def _instant(value: dt.datetime, is_date: bool) -> dt.datetime | dt.date | None:
+    if value is pd.NaT:
+        return None
+    return value.date() if is_date else value
+
+
 def _report(frame: pd.DataFrame, table: str, column: str, bad: pd.Series) -> list[UnreadableValue]:
     keys = [key.name for key in metadata.tables[table].primary_key.columns if key.name in frame.columns]
     rows = frame.loc[bad, [*keys, column]] if column not in keys else frame.loc[bad, keys]

@@ -5,7 +5,6 @@ It replaces the rows in one transaction. On a real plant nobody has the rights f
 
 from __future__ import annotations
 
-import datetime as dt
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -13,7 +12,7 @@ import pandas as pd
 import sqlalchemy as sa
 
 from shopfloor.data.errors import run_transaction
-from shopfloor.data.frames import TEXT, TIME, TRUTH, WHOLE, cast
+from shopfloor.data.frames import cast, rows_of
 from shopfloor.data.tables import PLANT_TABLES
 
 ROWS_PER_STATEMENT = 2000
@@ -43,26 +42,6 @@ def load_frames(engine: sa.Engine, frames: Mapping[str, pd.DataFrame]) -> dict[s
         return {name: len(records) for name, records in rows.items()}
 
     return run_transaction(engine, _replace, doing="load the plant")
-
-
-def rows_of(frame: pd.DataFrame, table: str) -> list[dict[str, Any]]:
-    """Return a cast frame as rows of Python values that both drivers take; missing is None."""
-    dates = {column.name for column in PLANT_TABLES[table].columns if isinstance(column.type, sa.Date)}
-    columns = {name: _values(frame[name], name in dates) for name in frame.columns}
-    return [dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True)]
-
-
-def _values(series: pd.Series, is_date: bool) -> list[Any]:
-    if series.dtype == TIME:
-        return [_instant(value, is_date) for value in series.dt.to_pydatetime()]
-    convert: Any = {WHOLE: int, TRUTH: bool, TEXT: str}.get(str(series.dtype), float)
-    return [None if missing else convert(value) for value, missing in zip(series, series.isna(), strict=True)]
-
-
-def _instant(value: dt.datetime, is_date: bool) -> dt.datetime | dt.date | None:
-    if value is pd.NaT:
-        return None
-    return value.date() if is_date else value
 
 
 def _chunks(records: list[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:
