@@ -145,7 +145,7 @@ def replay_weeks(evidence: Evidence, rows: Sequence[ReplayRow]) -> go.Figure:
                 name="the plant itself" if name == HISTORY else name,
                 marker={"color": colour_of(name, evidence)},
                 customdata=[[row.n_jobs, row.n_completed, row.cohort_tardiness_days] for row in mine],
-                hovertemplate="%{y:.1f} weighted days, %{customdata[1]} of %{customdata[0]} orders completed<br>"
+                hovertemplate="%{y:.1f} days, %{customdata[1]} of %{customdata[0]} orders completed<br>"
                 "the plant's completed ones: mean tardiness %{customdata[2]:.2f} d"
                 "<extra>%{fullData.name}</extra>",
             )

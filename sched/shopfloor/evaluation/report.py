@@ -6,20 +6,16 @@ are in the page and plotly.js is written into it once.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from html import escape
-from importlib.resources import files
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from shopfloor.evaluation import plots
 from shopfloor.evaluation.criteria import BEATS_CHAMPION, BEATS_RULE, Criterion, primary_comparisons
 from shopfloor.evaluation.evidence import HISTORY, PRIMARY_KPI, Evidence, ScoreRow
 from shopfloor.evaluation.gate import Verdict
+from shopfloor.evaluation.page import figure, mark, number, page, section, table
 from shopfloor.evaluation.statistics import PairedComparison
-
-if TYPE_CHECKING:
-    import plotly.graph_objects as go
 
 TITLES = {
     "enough_cases": "Enough cases to believe it",
@@ -65,54 +61,8 @@ def render_report(
         _provenance(evidence),
     )
     html.parent.mkdir(parents=True, exist_ok=True)
-    html.write_text(_page(title, "".join(sections)), encoding="utf-8")
+    html.write_text(page(title, "".join(sections)), encoding="utf-8")
     return html
-
-
-def _page(title: str, body: str) -> str:
-    from plotly.offline import get_plotlyjs
-
-    style = files("shopfloor.evaluation").joinpath("report.css").read_text(encoding="utf-8")
-    return (
-        f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{escape(title)}</title>'
-        f'<meta name="viewport" content="width=device-width, initial-scale=1"><style>{style}</style>'
-        f"<script>{get_plotlyjs()}</script></head><body><main><h1>{escape(title)}</h1>"
-        '<p class="sub">Candidate, champion, tuned rules and greedy on the same cases and the same noise.</p>'
-        f"{body}</main></body></html>"
-    )
-
-
-def _section(heading: str, note: str, *parts: str) -> str:
-    return f'<section><h2>{escape(heading)}</h2><p class="note">{escape(note)}</p>{"".join(parts)}</section>'
-
-
-def _figure(figure: go.Figure) -> str:
-    return str(
-        figure.to_html(
-            full_html=False, include_plotlyjs=False, config={"displayModeBar": False, "responsive": True}
-        )
-    )
-
-
-def _table(head: Sequence[str], rows: Iterable[tuple[str, Sequence[str]]], *, left: frozenset[int]) -> str:
-    """Return a table; each row is (css class, cells); cells are HTML already."""
-    side = [' class="l"' if column in left else "" for column in range(len(head))]
-    top = "".join(f"<th{side[i]}>{escape(name)}</th>" for i, name in enumerate(head))
-    body = "".join(
-        f'<tr class="{css}">'
-        + "".join(c if c.startswith("<td") else f"<td{side[i]}>{c}</td>" for i, c in enumerate(cells))
-        + "</tr>"
-        for css, cells in rows
-    )
-    return f'<div class="scroll"><table><thead><tr>{top}</tr></thead><tbody>{body}</tbody></table></div>'
-
-
-def _number(value: float | None) -> str:
-    return "–" if value is None else f"{value:.3f}".rstrip("0").rstrip(".")
-
-
-def _mark(is_good: bool) -> str:
-    return '<span class="mark">yes</span>' if is_good else '<span class="mark no">no</span>'
 
 
 def _named(evidence: Evidence, name: str) -> str:
@@ -163,20 +113,20 @@ def _criteria(verdict: Verdict) -> str:
     rows = []
     for item in verdict.criteria:
         interval = (
-            "–" if item.interval is None else f"[{_number(item.interval[0])}, {_number(item.interval[1])}]"
+            "–" if item.interval is None else f"[{number(item.interval[0])}, {number(item.interval[1])}]"
         )
         cells = (
-            _mark(item.passed),
+            mark(item.passed),
             f'<td class="l n">{escape(title_of(item))}</td>',
-            _number(item.value),
+            number(item.value),
             f'<td class="n">{interval}</td>',
-            _number(item.threshold),
+            number(item.threshold),
             f'<td class="l d">{escape(item.detail)}</td>',
         )
         rows.append(("" if item.passed else "bad", cells))
     head = ("met", "criterion", "measured", "95 % interval", "threshold", "in words")
     note = "Every line must be met. What could not be measured counts as not met."
-    return _section("The gate, line by line", note, _table(head, rows, left=frozenset({0, 1, 5})))
+    return section("The gate, line by line", note, table(head, rows, left=frozenset({0, 1, 5})))
 
 
 def _paired(evidence: Evidence, comparisons: dict[str, PairedComparison]) -> str:
@@ -201,13 +151,13 @@ def _paired(evidence: Evidence, comparisons: dict[str, PairedComparison]) -> str
     head = ("opponent", "cases", "ratio", "95 %", "difference, d per case", "95 %", "better on", "worse on")
     best = evidence.scores.best(evidence.tuned_rules)
     opponents = [n for n in dict.fromkeys((best, evidence.champion, evidence.greedy)) if n in comparisons]
-    return _section(
+    return section(
         "Candidate against each opponent",
         note,
-        _figure(plots.forest(comparisons, evidence)),
-        _table(head, rows, left=frozenset({0})),
+        figure(plots.forest(comparisons, evidence)),
+        table(head, rows, left=frozenset({0})),
         '<p class="note" style="margin-top:16px">Case by case: each point is one case.</p>',
-        _figure(plots.ratio_per_case(evidence, [n for n in opponents if n is not None])),
+        figure(plots.ratio_per_case(evidence, [n for n in opponents if n is not None])),
     )
 
 
@@ -223,7 +173,7 @@ def _contestants(evidence: Evidence) -> str:
             parts.append(f'<p class="note"><b>{n_cases} {kind} cases</b>: {meaning}</p>')
             parts.append(_kpi_table(evidence, rows))
     note = "Means over the cases; the best of each column in bold, the candidate's line shaded."
-    return _section("All contestants, all KPIs", note, *parts)
+    return section("All contestants, all KPIs", note, *parts)
 
 
 def _kpi_table(evidence: Evidence, rows: Sequence[ScoreRow]) -> str:
@@ -249,7 +199,7 @@ def _kpi_table(evidence: Evidence, rows: Sequence[ScoreRow]) -> str:
         cells.append(f"{1000 * _mean([row.seconds for row in mine]):.0f}")
         body.append(("us" if name == evidence.candidate else "", cells))
     head = ("contestant", *(label for _, label, _, _ in columns), "invalid plans", "ms per plan")
-    return _table(head, body, left=frozenset({0}))
+    return table(head, body, left=frozenset({0}))
 
 
 def _mean(values: Sequence[float]) -> float:
@@ -258,7 +208,7 @@ def _mean(values: Sequence[float]) -> float:
 
 def _replay(evidence: Evidence) -> str:
     if not evidence.replay:
-        return _section("The plant's own last weeks", "Not replayed: the gate counts this as not met.")
+        return section("The plant's own last weeks", "Not replayed: the gate counts this as not met.")
     note = (
         "Each window is replayed from what was known on its Monday; later orders arrive when they arrived, "
         "machines fail when they failed, work takes as long as it took, overtime is what the plant granted. "
@@ -291,17 +241,17 @@ def _replay(evidence: Evidence) -> str:
         "cohort's mean tardiness, d",
         "cohort on time",
     )
-    return _section(
+    return section(
         "The plant's own last weeks",
         note,
-        _figure(plots.replay_weeks(evidence, evidence.replay)),
-        _table(head, rows, left=frozenset({0, 1})),
+        figure(plots.replay_weeks(evidence, evidence.replay)),
+        table(head, rows, left=frozenset({0, 1})),
     )
 
 
 def _stress(evidence: Evidence) -> str:
     if not evidence.stress:
-        return _section("Under stress", "Not run: the gate counts this as not met.")
+        return section("Under stress", "Not run: the gate counts this as not met.")
     groups: dict[tuple[str, str], list[int]] = {}
     for index, row in enumerate(evidence.stress):
         groups.setdefault((row.scenario, row.contestant), []).append(index)
@@ -328,11 +278,11 @@ def _stress(evidence: Evidence) -> str:
         "slowest, ms",
     )
     note = "The same cases with something gone wrong. Greedy is 1 in the figure."
-    return _section(
+    return section(
         "Under stress",
         note,
-        _figure(plots.stress_bars(evidence, evidence.stress)),
-        _table(head, body, left=frozenset({0, 1})),
+        figure(plots.stress_bars(evidence, evidence.stress)),
+        table(head, body, left=frozenset({0, 1})),
     )
 
 
@@ -343,7 +293,7 @@ def _seconds(evidence: Evidence) -> str:
     ]
     head = ("contestant", "mode", "operations", "seconds, slowest run")
     note = "From loaded instance to validated plan, wall time on the machine that evaluated."
-    return _section("How long a plan takes", note, _table(head, rows, left=frozenset({0, 1})))
+    return section("How long a plan takes", note, table(head, rows, left=frozenset({0, 1})))
 
 
 def _provenance(evidence: Evidence) -> str:
@@ -352,4 +302,4 @@ def _provenance(evidence: Evidence) -> str:
         for name, value in evidence.provenance.items()
     ]
     note = "Enough to run it again and get the same numbers (seconds aside)."
-    return _section("Where it comes from", note, _table(("what", "value"), rows, left=frozenset({0, 1})))
+    return section("Where it comes from", note, table(("what", "value"), rows, left=frozenset({0, 1})))
