@@ -172,10 +172,7 @@ def analyse(frames: Mapping[str, pd.DataFrame], *, as_of: datetime) -> Analysis:
         orders_per_day=recent["order_id"].nunique() / days,
         route_lengths=_route_lengths(recent),
         steps=_steps(recent),
-        machines=tuple(
-            MachineFigures(str(row.Index), str(row.machine_type), int(row.job_count), *_hours(row))  # type: ignore[call-arg]
-            for row in per_machine.itertuples()
-        ),
+        machines=_machine_figures(per_machine),
         machine_imbalance=float(per_machine["job_count"].std(ddof=0)) if len(per_machine) else 0.0,
         hours_imbalance=float(per_machine["total_hours"].std(ddof=0)) if len(per_machine) else 0.0,
         bottleneck_machine=str(per_machine.index[0]) if has_run else None,
@@ -187,11 +184,14 @@ def analyse(frames: Mapping[str, pd.DataFrame], *, as_of: datetime) -> Analysis:
     )
 
 
-def _hours(row: Any) -> tuple[float, float, float]:
-    return (
-        round(float(row.total_hours), 2),
-        round(float(row.setup_hours), 2),
-        round(float(row.overtime_hours), 2),
+def _machine_figures(per_machine: pd.DataFrame) -> tuple[MachineFigures, ...]:
+    columns = ("machine_type", "job_count", "total_hours", "setup_hours", "overtime_hours")
+    values = zip(per_machine.index, *(per_machine[name].tolist() for name in columns), strict=True)
+    return tuple(
+        MachineFigures(
+            str(machine), str(kind), int(count), round(hours, 2), round(setup, 2), round(overtime, 2)
+        )
+        for machine, kind, count, hours, setup, overtime in values
     )
 
 
