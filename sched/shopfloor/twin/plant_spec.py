@@ -98,14 +98,14 @@ class PlantSpec:
     restricted_share: float = 0.30
     setup_rule_share: float = 0.25
     priority_shares: tuple[float, float, float, float, float] = (0.30, 0.30, 0.20, 0.12, 0.08)
-    lead_mean_days: float = 12.0
+    lead_mean_days: float = 4.0
     lead_max_days: int = 35
     flow_allowance: float = 1.5
-    slack_mean_days: float = 20.0
-    slack_sd_days: float = 14.0
-    urgency_days: float = 3.0
+    slack_mean_days: float = 41.5
+    slack_sd_days: float = 12.0
+    urgency_days: float = 5.0
     overtime_share: float = 0.35
-    temperature: float = 0.5
+    temperature: float = 1.0
     cancelled_share: float = 0.01
     late_material_share: float = 0.04
     rigid_share: float = 0.3
@@ -138,24 +138,26 @@ DEFAULT_SPEC = PlantSpec(
     name="default",
     work_centres=(
         WorkCentreSpec("SAW", 4, 0.55, 10, 30),
-        WorkCentreSpec("TURN", 8, 0.70),
-        WorkCentreSpec("MILL", 9, 0.75, 15, 75),
+        WorkCentreSpec("TURN", 8, 0.50),
+        WorkCentreSpec("MILL", 9, 0.55, 15, 75),
         WorkCentreSpec("DRILL", 6, 0.55),
-        WorkCentreSpec("BORE", 4, 0.93, 20, 90, 200.0),
-        WorkCentreSpec("HEAT", 3, 0.95, 10, 60, 180.0, 10.0, has_two_shifts=True),
-        WorkCentreSpec("GRIND", 6, 0.95, 20, 90, 220.0),
-        WorkCentreSpec("HONE", 3, 0.80, 20, 80),
+        WorkCentreSpec("BORE", 4, 0.96, 20, 90, 200.0),
+        WorkCentreSpec("HEAT", 3, 0.55, 10, 60, 180.0, 10.0, has_two_shifts=True),
+        WorkCentreSpec("GRIND", 6, 0.55, 20, 90, 220.0),
+        WorkCentreSpec("HONE", 3, 0.55, 20, 80),
         WorkCentreSpec("WELD", 6, 0.60, 15, 45),
-        WorkCentreSpec("COAT", 3, 0.97, 30, 120, 160.0, 8.0),
+        WorkCentreSpec("COAT", 3, 0.96, 30, 120, 160.0, 8.0),
         WorkCentreSpec("ASSEMBLY", 14, 0.55, 10, 30, 400.0, 4.0),
         WorkCentreSpec("TEST", 8, 0.50, 10, 20, 400.0, 3.0),
     ),
     n_families=60,
     max_route=8,
-    orders_per_week=22.0,
+    orders_per_week=28.0,
     history_days=180,
     warm_up_days=90,
     n_open_operations=443,
+    surge_days=42,
+    surge_factor=1.3,
 )
 
 TINY_SPEC = PlantSpec(
