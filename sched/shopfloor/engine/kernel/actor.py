@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 
 from shopfloor.engine.kernel.events import assign, begin, finish, next_decision
-from shopfloor.engine.kernel.features import act, observe
+from shopfloor.engine.kernel.features import act, forced_choice, observe
 from shopfloor.engine.kernel.jit import entry, inlined
 from shopfloor.engine.kernel.streams import gumbel
 from shopfloor.engine.layout import (
@@ -180,11 +180,11 @@ def run_actor(
         w = next_decision(problem, world, state, levels)
         if w < 0:
             break
-        n = observe(problem, world, state, levels, w, rule, par, obs, mask, cand, seen)
-        if n == 1:
-            op = cand[0, 0]
-            assign(problem, world, state, op, cand[0, 1], levels[op])
+        op, pair = forced_choice(problem, world, state, w, levels)
+        if op >= 0:
+            assign(problem, world, state, op, pair, levels[op])
             continue
+        n = observe(problem, world, state, levels, w, rule, par, obs, mask, cand, seen)
         forward(weights, beta, obs, min(n, N_CANDIDATES), logits)
         first, second = choose(logits, mask, cand, temperature, seed, state.clock[CLOCK_TIME])
         act(problem, world, state, levels, w, cand, mask, first, second)

@@ -301,6 +301,23 @@ def observe(
     return n
 
 
+@entry
+def forced_choice(problem: Problem, world: World, state: State, w: int, levels: Ints) -> tuple[int, int]:
+    """Return the only operation that may start now with its pair, or (-1, -1) when there are several."""
+    q = problem.wc[w, WC_QUEUE_LO]
+    only = -1
+    only_pair = -1
+    for i in range(q, q + state.wc[w, SW_COUNT]):
+        op = state.queue[i]
+        pair = best_pair(problem, world, state, op, levels[op])
+        if pair >= 0:
+            if only >= 0:
+                return -1, -1
+            only = op
+            only_pair = pair
+    return only, only_pair
+
+
 @inlined
 def _first_usable(problem: Problem, world: World, state: State, w: int, levels: Ints) -> int:
     """Return the first free slot that could take some waiting operation now, or -1."""

@@ -1,0 +1,324 @@
+"""Episodes for learning: many environments stepped together, and rollout labels for a warm start.
+
+No reward is made here: `step` returns raw terms and whoever trains gives them their weights and signs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+
+from shopfloor.engine import layout as at
+from shopfloor.engine.arrays import Compiled
+from shopfloor.engine.dispatch import heap_capacity, new_state
+from shopfloor.engine.kernel.batch import (
+    LAST_COLUMNS,
+    N_TERMS,
+    ROW_CALENDARS,
+    ROW_CENTRE,
+    ROW_COLUMNS,
+    ROW_IS_SCENARIO,
+    ROW_PROBLEM,
+    ROW_STRETCHES,
+    Bank,
+    Envs,
+    reset_env,
+    step_envs,
+)
+from shopfloor.engine.kernel.labels import label_episode
+from shopfloor.engine.layout import Bools, Floats, Ints, Problem, Singles, World
+from shopfloor.engine.observation import (
+    MASK_SIZE,
+    N_CANDIDATES,
+    N_HEADS,
+    OBSERVATION_SIZE,
+    STATE_SIZE,
+)
+from shopfloor.engine.rules import RuleSpec
+from shopfloor.engine.scenario import Disturbances, Scenario, nominal_world, realise
+
+_OWN_WORLD = ("run", "arrival", "res_end", "res_work")
+_WORLD_BUFFERS = World._fields
+
+
+class Observation(NamedTuple):
+    """What the acting station of each environment sees; views that the next step overwrites.
+
+    Attributes:
+        local: float32 (envs, 132).
+        mask: bool (envs, 22), head 1 then head 2; entry 10 of each head is idle.
+        glob: float32 (envs, 88), the critic's state.
+        agent: int64 (envs,), work centre that must decide, -1 where the episode is over.
+    """
+
+    local: Singles
+    mask: Bools
+    glob: Singles
+    agent: Ints
+
+
+class StepResult(NamedTuple):
+    """What happened between two decisions; views that the next step overwrites.
+
+    Attributes:
+        terms: float64 (envs, 7), raw amounts in the order of `REWARD_TERMS`: jobs completed; 1 when every
+            operation of the episode is done; weighted tardiness days of the jobs completed; mean clipped
+            slack of the open jobs (-1..1) x days; waiting and running operations per slot x days; idle or
+            invalid actions; decrease of the estimated weighted tardiness in days, which telescopes to minus
+            the exact final one.
+        done: bool (envs,), the episode is over.
+        elapsed: float64 (envs,), minutes.
+    """
+
+    terms: Floats
+    done: Bools
+    elapsed: Floats
+
+
+class BatchEngine:
+    """Environments over a bank of compiled instances; a `step` is one kernel call for all of them.
+
+    One row per environment is the station that must act now. Forced choices (one operation that may start)
+    are taken on the way, so every row is a real decision.
+    """
+
+    def __init__(
+        self,
+        compiled: Sequence[Compiled],
+        n_envs: int,
+        *,
+        rule: RuleSpec,
+        disturbances: Disturbances | None = None,
+    ) -> None:
+        """Allocate the environments; each must be reset before the first step.
+
+        Args:
+            compiled: The bank, not empty.
+            n_envs: Environments, >= 1.
+            rule: Preselects and orders the candidates.
+            disturbances: Of disturbed episodes; None = `reset(disturbed=True)` is refused.
+        """
+        if not compiled or n_envs < 1:
+            raise ValueError(
+                f"a batch needs an instance and an environment: {len(compiled)} and {n_envs}\n"
+                "hint: sample instances from the twin first"
+            )
+        self.compiled = tuple(compiled)
+        self.n_envs = n_envs
+        self.rule = rule
+        self.disturbances = disturbances
+        self._bank = _bank_of(self.compiled)
+        self._envs = _envs_of(self.compiled, n_envs)
+        self._par = rule.parameters()
+        self._envs.done[:] = True
+
+    def reset(self, env: int, compiled_index: int, seed: int, *, disturbed: bool = False) -> None:
+        """Begin a new episode in one environment.
+
+        Args:
+            seed: Names the realisation; unused when undisturbed.
+            disturbed: Whether to draw what really happens.
+        """
+        row = self._envs.row[env]
+        row[ROW_PROBLEM] = compiled_index
+        row[ROW_IS_SCENARIO] = int(disturbed)
+        if disturbed:
+            if self.disturbances is None:
+                raise ValueError(
+                    f"environment {env} cannot be disturbed: the batch has no disturbances\n"
+                    "hint: BatchEngine(..., disturbances=Disturbances(...))"
+                )
+            self._adopt(env, realise(self.compiled[compiled_index], self.disturbances, seed).world)
+        reset_env(self._bank, self._envs, env, int(self.rule.rule), self._par)
+
+    def _adopt(self, env: int, world: World) -> None:
+        """Copy a realised world into an environment's buffers, growing them where needed."""
+        grown = {}
+        for name in _WORLD_BUFFERS:
+            buffer = getattr(self._envs, name)
+            value = getattr(world, name)
+            if buffer.shape[1] < len(value):
+                bigger = np.zeros(
+                    (self.n_envs, int(len(value) * 1.25) + 1, *buffer.shape[2:]), dtype=buffer.dtype
+                )
+                bigger[:, : buffer.shape[1]] = buffer
+                grown[name] = bigger
+        hints = len(world.cal_off) + max(len(item.problem.cal_off) for item in self.compiled)
+        if self._envs.hint.shape[1] < hints:
+            grown["hint"] = np.zeros((self.n_envs, 2 * hints), dtype=np.int64)
+            grown["hint"][:, : self._envs.hint.shape[1]] = self._envs.hint
+        if grown:
+            self._envs = self._envs._replace(**grown)
+        for name in _WORLD_BUFFERS:
+            value = getattr(world, name)
+            getattr(self._envs, name)[env, : len(value)] = value
+        self._envs.row[env, ROW_CALENDARS] = len(world.cal_off) - 1
+        self._envs.row[env, ROW_STRETCHES] = len(world.cal_start)
+
+    def observe(self) -> Observation:
+        """Return what each environment's acting station sees."""
+        envs = self._envs
+        return Observation(envs.obs, envs.mask, envs.glob, envs.row[:, ROW_CENTRE])
+
+    def step(self, actions: Ints) -> StepResult:
+        """Carry out both heads' actions in every environment and run on to the next decision.
+
+        Environments whose episode is over stand still until they are reset.
+
+        Args:
+            actions: int (envs, 2), 0..9 a candidate, 10 idle.
+        """
+        actions = np.ascontiguousarray(actions, dtype=np.int64)
+        if actions.shape != (self.n_envs, N_HEADS):
+            raise ValueError(
+                f"actions have the wrong shape: {actions.shape}, wanted {(self.n_envs, N_HEADS)}\n"
+                "hint: one row per environment, one column per head"
+            )
+        step_envs(self._bank, self._envs, actions, int(self.rule.rule), self._par)
+        return StepResult(self._envs.terms, self._envs.done, self._envs.elapsed)
+
+    @property
+    def cost(self) -> Floats:
+        """Weighted tardiness in days of each environment's last finished episode, float64 (envs,)."""
+        return self._envs.cost
+
+    @property
+    def minute(self) -> Ints:
+        """Minute of each environment's clock, int64 (envs,)."""
+        return self._envs.clock[:, at.CLOCK_TIME]
+
+
+@dataclass(frozen=True, slots=True)
+class LabelPlan:
+    """How to label an episode.
+
+    Attributes:
+        temperature: Of the rule's softmax that drives the episode.
+        share: Of the real decisions that are labelled, 0..1.
+        horizon_h: Hours after which a rollout is cut and its estimated cost taken; 0 = to the end. With
+            disturbances labels to the end are dominated by chaos (measured), so cut them there.
+        max_rows: Labels per episode at most.
+    """
+
+    temperature: float = 0.7
+    share: float = 0.15
+    horizon_h: float = 0.0
+    max_rows: int = 512
+
+
+class Labels(NamedTuple):
+    """Labelled decisions.
+
+    Attributes:
+        observations: float32 (rows, 132).
+        masks: bool (rows, 22).
+        costs: float64 (rows, 10), weighted tardiness in days when candidate k goes first; NaN = no candidate.
+        agents: int64 (rows,), the work centre that decides.
+    """
+
+    observations: Singles
+    masks: Bools
+    costs: Floats
+    agents: Ints
+
+
+def label_decisions(
+    compiled: Compiled,
+    rule: RuleSpec,
+    *,
+    seed: int,
+    scenario: Scenario | None = None,
+    plan: LabelPlan | None = None,
+) -> Labels:
+    """Run one episode and price every candidate of some of its decisions by finishing with the rule.
+
+    Args:
+        rule: Orders the candidates, drives the episode and finishes the rollouts.
+        seed: Of the behaviour's noise and of which decisions are labelled.
+        scenario: What really happens, in the episode and in all its rollouts; None = everything as planned.
+    """
+    plan = plan or LabelPlan()
+    world = nominal_world(compiled) if scenario is None else scenario.world
+    rows = plan.max_rows
+    labels = Labels(
+        np.zeros((rows, OBSERVATION_SIZE), dtype=np.float32),
+        np.zeros((rows, MASK_SIZE), dtype=np.bool_),
+        np.zeros((rows, N_CANDIDATES)),
+        np.zeros(rows, dtype=np.int64),
+    )
+    made = label_episode(
+        compiled.problem,
+        world,
+        new_state(compiled, world),
+        new_state(compiled, world),
+        np.zeros(compiled.n_operations, dtype=np.int64),
+        int(scenario is not None),
+        int(rule.rule),
+        rule.parameters(),
+        np.array([plan.temperature, plan.share, plan.horizon_h * 60.0]),
+        seed,
+        *labels,
+    )
+    return Labels(
+        labels.observations[:made].copy(),
+        labels.masks[:made].copy(),
+        labels.costs[:made].copy(),
+        labels.agents[:made].copy(),
+    )
+
+
+def _bank_of(compiled: Sequence[Compiled]) -> Bank:
+    fields: list[list[np.ndarray]] = []
+    for name in Problem._fields:
+        fields.append([getattr(item.problem, name) for item in compiled])
+    for name in _OWN_WORLD:
+        fields.append([getattr(nominal_world(item), name) for item in compiled])
+    offsets = np.zeros((len(compiled) + 1, len(fields)), dtype=np.int64)
+    for column, arrays in enumerate(fields):
+        offsets[1:, column] = np.cumsum([len(array) for array in arrays])
+    return Bank._make([*(np.ascontiguousarray(np.concatenate(arrays)) for arrays in fields), offsets])
+
+
+def _envs_of(compiled: Sequence[Compiled], n: int) -> Envs:
+    problems = [item.problem for item in compiled]
+
+    def most(name: str) -> int:
+        return max(len(getattr(problem, name)) for problem in problems)
+
+    def ints(*shape: int) -> Ints:
+        return np.zeros((n, *shape), dtype=np.int64)
+
+    return Envs(
+        run=ints(1),
+        arrival=ints(1),
+        res_end=ints(1),
+        res_work=ints(1),
+        cal_of=ints(1, 3),
+        cal_off=ints(1),
+        cal_start=ints(1),
+        cal_end=ints(1),
+        cal_cum=ints(1),
+        clock=ints(at.CLOCK_COLUMNS),
+        heap=ints(max(heap_capacity(item) for item in compiled)),
+        op=ints(most("op"), at.ST_COLUMNS),
+        slot=ints(most("slot"), at.SS_COLUMNS),
+        wc=ints(most("wc"), at.SW_COLUMNS),
+        queue=ints(most("op")),
+        hint=ints(2 * most("cal_off")),
+        row=ints(ROW_COLUMNS),
+        last=np.zeros((n, LAST_COLUMNS)),
+        cand=ints(N_CANDIDATES, 2),
+        estimates=np.zeros((n, most("job"), 2)),
+        seen=np.zeros((max(1, most("op")), 6)),
+        levels=np.zeros(most("op"), dtype=np.int64),
+        obs=np.zeros((n, OBSERVATION_SIZE), dtype=np.float32),
+        mask=np.zeros((n, MASK_SIZE), dtype=np.bool_),
+        glob=np.zeros((n, STATE_SIZE), dtype=np.float32),
+        terms=np.zeros((n, N_TERMS)),
+        elapsed=np.zeros(n),
+        done=np.zeros(n, dtype=np.bool_),
+        cost=np.zeros(n),
+    )
