@@ -25,7 +25,6 @@ from shopfloor.data.assembly_state import Shop, commit_running, plan_rows_known_
 from shopfloor.data.frames import SNAPSHOT_TABLES, cast, empty_frame
 from shopfloor.domain.errors import InvalidInstance
 from shopfloor.domain.instance import Instance, PlannedStart, UnassignedCode
-from shopfloor.domain.open_time import WindowKind
 
 MINUTES_PER_DAY = 1440
 MINUTES_PER_UNIT: Mapping[str, float] = {"hours": 60.0, "minutes": 1.0}
@@ -79,7 +78,7 @@ def assemble_with_notes(
     """Return the problem to solve at `as_of`, now or in the past, and the notes of its assembly.
 
     Args:
-        frames: Table -> rows, as `Snapshot.frames()` or a plant generator gives them; a missing table is empty.
+        frames: Table -> rows, as of `Snapshot.frames()` or a generator; a missing table is empty.
         as_of: What is known and when now is; a naive one is UTC.
         plant_tz: IANA zone of the plant.
 
@@ -168,20 +167,34 @@ class _Assembler:
 
     def _shop(self) -> Shop:
         plant = build_plant(self.tables, self.history, self.notebook)
-        open_time = build_open_time(self.tables, plant, self.clock, self.notebook, span=self._span())
+        open_time = build_open_time(
+            self.tables,
+            plant,
+            clock=self.clock,
+            span=self._span(),
+            busy_since=self._busy_since(),
+            notebook=self.notebook,
+        )
         return Shop(plant, open_time, plan_rows_known_at(self.tables["scheduled_jobs"], self.clock))
+
+    def _busy_since(self) -> dict[str, int]:
+        """Return the first start of what runs on each machine."""
+        since: dict[str, int] = {}
+        for running in self.history.running.values():
+            start = self.clock.floor(running.started)
+            since[running.machine_id] = min(start, since.get(running.machine_id, start))
+        return since
 
     def _span(self) -> tuple[int, int]:
         """Return the minutes over which calendars are expanded: a day before the first start of what runs."""
-        starts = [self.clock.floor(running.started) for running in self.history.running.values()]
-        first = min([0, *starts]) // MINUTES_PER_DAY - 1
+        first = min([0, *self._busy_since().values()]) // MINUTES_PER_DAY - 1
         return max(first, -60) * MINUTES_PER_DAY, self.clock.now + self.options.horizon_days * MINUTES_PER_DAY
 
     def _set_aside_what_no_machine_can_do(self, orders: Orders, shop: Shop, running: set[str]) -> None:
         closed = {
             name
             for name, open_time in shop.open_time.items()
-            if open_time.next_open(self.clock.now, WindowKind.NIGHT) < 0
+            if not len(open_time.ends) or open_time.ends[-1] <= self.clock.now
         }
         answers: dict[tuple[str, str, int], tuple[UnassignedCode, str] | None] = {}
         for operation in orders.operations:

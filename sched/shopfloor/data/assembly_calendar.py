@@ -31,12 +31,17 @@ _CLOCK = re.compile(r"(\d{1,2}):(\d{2})(?::\d{2}(?:\.\d+)?)?")
 def build_open_time(
     frames: Mapping[str, pd.DataFrame],
     plant: Plant,
-    clock: Clock,
-    notebook: Notebook,
     *,
+    clock: Clock,
     span: tuple[int, int],
+    busy_since: Mapping[str, int],
+    notebook: Notebook,
 ) -> dict[str, OpenTime]:
     """Return the open stretches of each machine over `span`, by machine_id.
+
+    Args:
+        busy_since: Start of the first running operation per machine. Past downtime before it, and on other
+            machines all past downtime, is left out: machines without downtime share one calendar.
 
     Raises:
         InvalidCalendar: A window or an exception is impossible.
@@ -52,10 +57,10 @@ def build_open_time(
             expanded[calendar.calendar_id] = expand(
                 calendar, zone=clock.plant_tz, epoch=clock.epoch, start=span[0], end=span[1]
             )
+        since = busy_since.get(machine.machine_id, clock.now)
+        closed = [item for item in closures.get(machine.machine_id, ()) if item[1] > since]
         base = expanded[calendar.calendar_id]
-        result[machine.machine_id] = (
-            base.without(closures[machine.machine_id]) if machine.machine_id in closures else base
-        )
+        result[machine.machine_id] = base.without(closed) if closed else base
     return result
 
 
