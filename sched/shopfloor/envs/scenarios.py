@@ -1,18 +1,14 @@
-"""Which instance an episode has and what goes wrong in it: calm in stage 1, disturbed in stage 2, with anchors.
+"""Which instance an episode has and what goes wrong in it: calm in stage 1, disturbed in stage 2, anchors.
 
-An episode depends on (seed, environment, episode number) only, so any of them can be played again alone. No
-instance is made here: they come in, compiled.
+An episode depends on (seed, environment, episode number) only, so any of them can be played again alone. It
+knows instances by number and draws no noise itself.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-
-from shopfloor.engine.arrays import Compiled
-from shopfloor.engine.scenario import Disturbances, Scenario, realise
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,19 +28,17 @@ class EpisodePlan:
     is_anchor: bool
 
 
-@dataclass(frozen=True, eq=False)
-class ScenarioSource:
-    """The stream of episodes of every environment.
+@dataclass(frozen=True, slots=True)
+class EpisodeStream:
+    """The episodes of every environment.
 
     Attributes:
-        problems: Training instances, compiled.
-        disturbances: How rough stage 2 is.
+        n_problems: Instances to choose from.
         seed: Of the whole stream.
         anchor_every: Every k-th episode of an environment in stage 2 is calm; 0 = none.
     """
 
-    problems: Sequence[Compiled]
-    disturbances: Disturbances
+    n_problems: int
     seed: int = 0
     anchor_every: int = 4
 
@@ -56,13 +50,7 @@ class ScenarioSource:
             is_dynamic: Whether stage 2 is on.
         """
         generator = np.random.default_rng((self.seed, environment, episode))
-        problem = int(generator.integers(len(self.problems)))
+        problem = int(generator.integers(self.n_problems))
         noise = int(generator.integers(2**31))
         is_anchor = is_dynamic and self.anchor_every > 0 and episode % self.anchor_every == 0
         return EpisodePlan(problem, noise, is_dynamic and not is_anchor, is_anchor)
-
-    def scenario(self, plan: EpisodePlan) -> Scenario | None:
-        """Return what really happens in an episode; None = everything as planned."""
-        if not plan.is_disturbed:
-            return None
-        return realise(self.problems[plan.problem], self.disturbances, plan.seed)

@@ -37,12 +37,12 @@ class LabelsPreset(_Frozen):
     n_episodes: int = Field(default=300, ge=1, description="episodes of the behaviour rule that are labelled")
     label_share: float = Field(default=0.15, gt=0, le=1, description="share of real choices that get a label")
     behaviour_temperature: float = Field(default=0.3, ge=0, description="Gumbel noise of the behaviour rule")
-    dynamic_share: float = Field(default=0.0, ge=0, le=1, description="share of episodes with disturbances")
-    horizon_h: float = Field(
-        default=0.0, ge=0, description="rollout length, calendar hours; 0 = to the end (short ones mislead)"
-    )
-    max_seconds: float = Field(
-        default=3600.0, gt=0, description="safety stop; a training that it stops is not reproducible"
+    dynamic_share: float = Field(default=0.3, ge=0, le=1, description="share of episodes with disturbances")
+    dynamic_horizon_h: float = Field(
+        default=30.0,
+        ge=0,
+        description="rollout length in disturbed episodes, hours; 0 = to the end, which is chaos there. Calm "
+        "rollouts always run to the end: short ones mislead",
     )
 
 
