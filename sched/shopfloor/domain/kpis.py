@@ -86,34 +86,41 @@ class Kpis:
         return asdict(self)
 
 
-def compute_kpis(instance: Instance, schedule: Schedule, *, cohort: frozenset[str] | None = None) -> Kpis:
+def compute_kpis(
+    instance: Instance,
+    schedule: Schedule,
+    *,
+    cohort: frozenset[str] | None = None,
+    alone: Mapping[str, int] | None = None,
+) -> Kpis:
     """Return the key figures of `schedule`.
 
     Args:
         cohort: Jobs that `cohort_days_late` looks at, usually `late_cohort` of greedy's plan.
+        alone: `earliest_completions` of the instance, for who scores many plans of it; None = work it out.
     """
     completion = completion_by_job(instance, schedule)
     jobs = [job for job in instance.jobs if job.job_id in completion]
     total = _Lateness(jobs, completion)
-    alone = _Lateness(jobs, earliest_completions(instance))
-    in_cohort, alone_in_cohort = total.mean_over(cohort), alone.mean_over(cohort)
+    sunk = _Lateness(jobs, earliest_completions(instance) if alone is None else alone)
+    in_cohort, alone_in_cohort = total.mean_over(cohort), sunk.mean_over(cohort)
     return Kpis(
         weighted_tardiness=total.weighted,
-        unavoidable_weighted_tardiness=alone.weighted,
-        avoidable_weighted_tardiness=total.weighted - alone.weighted,
+        unavoidable_weighted_tardiness=sunk.weighted,
+        avoidable_weighted_tardiness=total.weighted - sunk.weighted,
         mean_tardiness_days=total.mean,
-        unavoidable_mean_tardiness_days=alone.mean,
-        avoidable_mean_tardiness_days=total.mean - alone.mean,
+        unavoidable_mean_tardiness_days=sunk.mean,
+        avoidable_mean_tardiness_days=total.mean - sunk.mean,
         avg_days_late=total.mean_when_late,
-        unavoidable_avg_days_late=alone.mean_when_late,
-        avoidable_avg_days_late=total.mean_when_late - alone.mean_when_late,
+        unavoidable_avg_days_late=sunk.mean_when_late,
+        avoidable_avg_days_late=total.mean_when_late - sunk.mean_when_late,
         cohort_days_late=in_cohort,
         unavoidable_cohort_days_late=alone_in_cohort,
         avoidable_cohort_days_late=(
             None if in_cohort is None or alone_in_cohort is None else in_cohort - alone_in_cohort
         ),
         on_time_rate=total.on_time_rate,
-        attainable_on_time_rate=alone.on_time_rate,
+        attainable_on_time_rate=sunk.on_time_rate,
         late_jobs=len(total.late),
         utilisation_std=utilisation_std(instance, schedule),
         overtime_hours=overtime_hours(instance, schedule),
