@@ -108,7 +108,7 @@ class OpenTime:
 
     def next_open(self, t: int, level: int) -> int:
         """Return the first open minute >= `t` at `level`, or -1 when none is left."""
-        view = self._views[level]
+        view = self._view(level)
         index = bisect_right(view.ends, t)
         return max(t, view.starts[index]) if index < len(view.ends) else BEYOND_HORIZON
 
@@ -118,7 +118,7 @@ class OpenTime:
         Work that fills a stretch to its last minute ends there, not at the next start. Zero work ends at the
         next open minute.
         """
-        view = self._views[level]
+        view = self._view(level)
         index = bisect_right(view.ends, t)
         if index == len(view.ends):
             return BEYOND_HORIZON
@@ -139,7 +139,7 @@ class OpenTime:
 
         Stretches that touch count as one, whatever their kinds.
         """
-        view = self._views[level]
+        view = self._view(level)
         index = bisect_right(view.block_ends, t)
         if index == len(view.block_ends):
             return BEYOND_HORIZON
@@ -151,7 +151,7 @@ class OpenTime:
 
     def block_end(self, t: int, level: int) -> int:
         """Return where the pause-free block around open minute `t` ends, or `t` itself when `t` is closed."""
-        view = self._views[level]
+        view = self._view(level)
         index = bisect_right(view.block_ends, t)
         if index == len(view.block_ends) or view.block_starts[index] > t:
             return t
@@ -170,31 +170,38 @@ class OpenTime:
 
     def pieces(self, a: int, b: int, level: int) -> tuple[tuple[int, int, WindowKind], ...]:
         """Return the parts of the open stretches inside `[a, b)` at `level`, in order, with their kinds."""
-        view = self._views[level]
+        view = self._view(level)
         found = []
         for index in range(bisect_right(view.ends, a), bisect_left(view.starts, b)):
-            found.append((max(a, view.starts[index]), min(b, view.ends[index]), view.kinds[index]))
+            kind = WindowKind(view.kinds[index])
+            found.append((max(a, view.starts[index]), min(b, view.ends[index]), kind))
         return tuple(found)
 
     def _done_by(self, t: int, level: int) -> int:
         """Return the open minutes before `t`."""
-        view = self._views[level]
+        view = self._view(level)
         index = bisect_right(view.ends, t)
         if index == len(view.ends):
             return view.before[-1]
         return view.before[index] + max(0, t - view.starts[index])
 
+    def _view(self, level: int) -> _LevelView:
+        view = self._views.get(level)
+        if view is None:
+            view = self._views[level] = _LevelView(self.at_level(level))
+        return view
+
     @cached_property
-    def _views(self) -> tuple[_LevelView, ...]:
-        """One search index per overtime level; plain lists, because `bisect` on them beats numpy scalars."""
-        return tuple(_LevelView(self.at_level(level)) for level in WindowKind)
+    def _views(self) -> dict[int, _LevelView]:
+        """Search index by overtime level, made when a level is first asked for."""
+        return {}
 
 
 class _LevelView:
     """Search index of the stretches that one level opens.
 
     `before[i]` counts the open minutes before stretch i; its last entry is the total. Blocks are stretches
-    joined where they touch.
+    joined where they touch. Plain lists, because `bisect` on them beats numpy scalars.
     """
 
     __slots__ = ("before", "block_ends", "block_lengths", "block_starts", "ends", "kinds", "starts")
@@ -203,7 +210,7 @@ class _LevelView:
         starts, ends = stretches.starts, stretches.ends
         self.starts: list[int] = starts.tolist()
         self.ends: list[int] = ends.tolist()
-        self.kinds = [WindowKind(kind) for kind in stretches.kinds.tolist()]
+        self.kinds: list[int] = stretches.kinds.tolist()
         self.before: list[int] = [0, *np.cumsum(ends - starts).tolist()]
         is_first = np.ones(len(starts), dtype=bool)
         is_first[1:] = starts[1:] != ends[:-1]
