@@ -11,11 +11,12 @@ solve: a test that needs a plan writes it down with `placed` and `tiny_schedule`
 from __future__ import annotations
 
 import math
+import random
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from shopfloor.domain.calendar import OpenTime
+from shopfloor.domain.calendar import OpenTime, expand, plant_default_calendar
 from shopfloor.domain.instance import Instance, Job, Operation, Unassigned, UnassignedCode
 from shopfloor.domain.plant import Machine, Plant
 from shopfloor.domain.schedule import Schedule, ScheduledOperation
@@ -123,3 +124,79 @@ def tiny_schedule(
 def left_out(operation_id: str, code: str = "NO_OPEN_TIME") -> Unassigned:
     """Return an unassigned operation."""
     return Unassigned(operation_id, UnassignedCode(code))
+
+
+def busy_instance(n_operations: int, *, n_machines: int = 74, seed: int = 0) -> Instance:
+    """Return a shop of realistic size: work centres of 6 machines, day shifts with overtime, family setups.
+
+    Jobs of 4 operations, some of them late from the start.
+    """
+    rng = random.Random(seed)
+    machines = [
+        tiny_machine(
+            f"M{index:02d}",
+            f"WC{index // 6:02d}",
+            setup_time_same=5,
+            setup_time_different=30,
+            speed_factor=rng.choice((0.8, 1.0, 1.25)),
+            current_setup_family=rng.choice((None, "F0", "F1")),
+        )
+        for index in range(n_machines)
+    ]
+    shift = expand(plant_default_calendar(), zone="Europe/Berlin", epoch=EPOCH, start=0, end=300 * DAY)
+    centres = sorted({machine.machine_type for machine in machines})
+    jobs, operations = [], []
+    for number in range(n_operations // 4):
+        family = f"F{rng.randrange(12)}"
+        release = rng.randrange(0, 10 * DAY)
+        due = release + rng.randrange(-2 * DAY, 14 * DAY)
+        jobs.append(
+            tiny_job(
+                f"J{number:04d}", family=family, weight=float(rng.randint(1, 5)), release=release, due=due
+            )
+        )
+        for step in range(1, 5):
+            operations.append(
+                tiny_operation(
+                    f"J{number:04d}-P{step}",
+                    minutes=rng.randint(30, 600),
+                    family=family,
+                    machine_type=rng.choice(centres),
+                    predecessor=f"J{number:04d}-P{step - 1}" if step > 1 else None,
+                )
+            )
+    return tiny_instance(
+        operations,
+        jobs=jobs,
+        plant=tiny_plant(machines),
+        open_time={machine.machine_id: shift for machine in machines},
+        now=6 * 60,
+        plant_tz="Europe/Berlin",
+    )
+
+
+def serial_schedule(instance: Instance, *, level: int = 0) -> Schedule:
+    """Return a valid plan made by a plain loop: each operation in turn is appended where it ends first.
+
+    Knows capacity 1, no pins and no commitments.
+    """
+    machines = {machine.machine_id: machine for machine in instance.plant.machines}
+    free = dict.fromkeys(machines, instance.now)
+    family = {name: machine.current_setup_family for name, machine in machines.items()}
+    ends: dict[str, int] = {}
+    items = []
+    for operation in instance.operations:
+        ready = ends.get(operation.predecessor or "", instance.job_by_id[operation.job_id].release)
+        best: ScheduledOperation | None = None
+        for machine in instance.eligible_machines(operation):
+            name = machine.machine_id
+            setup = instance.plant.setup_minutes(machine, family[name], operation.family)
+            start = instance.open_time[name].next_open(max(ready, free[name]), level)
+            item = placed(instance, operation.operation_id, name, start=start, setup=setup, level=level)
+            if best is None or item.end < best.end:
+                best = item
+        assert best is not None
+        items.append(best)
+        free[best.machine_id] = ends[operation.operation_id] = best.end
+        family[best.machine_id] = operation.family
+    return tiny_schedule(items)
