@@ -75,7 +75,7 @@ def _search(answers: int, request: SolverRequest, budget_s: float) -> None:
             compiled,
             model.spec(),
             n=1 if chunk == 0 else min(CHUNK, request.samples - evaluated),
-            seed=(request.seed + 1_000_003 * chunk) % 2**31,
+            seed=(request.seed + 7919 * chunk) % 2**31,
             temperature=model.temperature,
             deadline_s=left,
         )
