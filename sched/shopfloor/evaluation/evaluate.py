@@ -27,7 +27,7 @@ from shopfloor.evaluation.stress import SCENARIOS, overload
 
 if TYPE_CHECKING:
     from shopfloor.policies.model import DispatchModel
-    from shopfloor.twin.suite import SuiteCase
+    from shopfloor.twin.bank import SuiteCase
 
 log = logging.getLogger(__name__)
 
@@ -53,6 +53,11 @@ class EvaluationSize:
     n_samples: int = 256
     sampling_s: float = 2.0
     latency_operations: int = 500
+
+    @property
+    def n_cases(self) -> int:
+        """How many cases a frozen suite needs to hold that many of each kind: every third is dynamic."""
+        return max(-(-3 * self.n_static // 2), 3 * self.n_dynamic)
 
 
 SMALL = EvaluationSize(n_static=12, n_dynamic=6, n_weeks=2, n_stress=2, n_samples=64, sampling_s=0.3)
