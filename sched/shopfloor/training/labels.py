@@ -1,4 +1,4 @@
-"""Make rollout labels: price every candidate of some decisions by forcing it and finishing with the tuned rule.
+"""Make rollout labels: price each candidate of some decisions by forcing it and finishing with the rule.
 
 Forks of one decision share instance and noise, so a difference in cost is caused by the decision. Calm
 rollouts run to the end; disturbed ones are cut, because beyond a day or so the difference is chaos

@@ -74,6 +74,7 @@ class PpoPreset(_Frozen):
     entropy_boost: float = Field(default=0.005, ge=0, description="entropy weight at the switch to stage 2")
     vf_coef: float = Field(default=0.5, ge=0)
     max_grad_norm: float = Field(default=0.5, gt=0)
+    target_kl: float = Field(default=0.03, gt=0, description="an update stops early beyond 1.5 times this")
     critic_warmup_updates: int = Field(
         default=2, ge=0, description="updates that move the critic only: a fresh critic ruins a warm actor"
     )

@@ -73,6 +73,11 @@ class TunedRules:
         """All rules, best first."""
         return tuple(item.spec for item in self.rules)
 
+    @classmethod
+    def of(cls, spec: RuleSpec) -> TunedRules:
+        """Return one rule that was tuned elsewhere; its scores are unknown (NaN)."""
+        return cls((TunedRule(spec, math.nan, math.nan, 0),))
+
     def as_rows(self) -> list[dict[str, str | float | int]]:
         """Return JSON rows, for tables and checkpoints."""
         return [

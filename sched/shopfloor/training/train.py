@@ -1,0 +1,289 @@
+"""Train a dispatcher from instances: tune the rule, label, warm start, fine-tune, keep the best.
+
+This file is the table of contents; each step is its own module. Every step leaves a piece behind, so a
+killed training goes on instead of starting again. The candidate that comes out is not yet trusted: that is
+the gate's business.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from shopfloor.domain.instance import Instance
+from shopfloor.engine.actor import ActorSpec, ActorWeights
+from shopfloor.engine.arrays import Compiled, compile_instance
+from shopfloor.engine.observation import OBSERVATION_SCHEMA_HASH
+from shopfloor.engine.rules import RuleSpec
+from shopfloor.engine.scenario import Disturbances
+from shopfloor.policies.model import DispatchModel, Fact
+from shopfloor.policies.network import CandidateActor
+from shopfloor.training.checkpoint import Checkpoint, TrainingKey, open_checkpoint
+from shopfloor.training.labels import make_labels
+from shopfloor.training.ppo import FineTuned, GameSetting, LogMetrics, Progress, fine_tune
+from shopfloor.training.presets import Preset
+from shopfloor.training.tune_rules import TunedRules, tune_rules
+from shopfloor.training.validation import ValidationSet, validation_set
+from shopfloor.training.warm_start import LabelledStates, warm_start
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, eq=False)
+class TrainingData:
+    """What a training sees.
+
+    Attributes:
+        training: Instances to learn on.
+        validation: Instances to choose the best weights on; never learned on, never those of the gate.
+        disturbances: How rough the plant really is.
+    """
+
+    training: tuple[Instance, ...]
+    validation: tuple[Instance, ...]
+    disturbances: Disturbances = field(default_factory=Disturbances)
+
+
+@dataclass(frozen=True, eq=False)
+class TrainResult:
+    """A candidate and how it came about.
+
+    Attributes:
+        model: The candidate.
+        tuned: Every rule with its tuned parameters, best first.
+        validation_ratio: Its validation cost over the best tuned rule's; below 1 = better.
+        history: One row per warm-start epoch and per PPO evaluation.
+        resumed: Whether a killed run was continued.
+        seconds: Wall seconds of each step in this process.
+        weights_hash: SHA-256 of the actor's weights.
+    """
+
+    model: DispatchModel
+    tuned: TunedRules
+    validation_ratio: float
+    history: tuple[dict[str, float], ...]
+    resumed: bool
+    seconds: dict[str, float]
+    weights_hash: str
+
+
+def train(
+    data: TrainingData,
+    preset: Preset,
+    *,
+    seed: int,
+    directory: Path,
+    tuned: TunedRules | RuleSpec | None = None,
+    progress: Progress | None = None,
+    log_metrics: LogMetrics | None = None,
+) -> TrainResult:
+    """Return the best dispatcher that the preset finds.
+
+    The same data, preset and seed give the same weights on one thread, unless the run was resumed.
+
+    Args:
+        data: Instances, see `training_data` for those of a twin.
+        seed: Of every draw.
+        directory: Holds this training's checkpoint and nothing else.
+        tuned: Rules tuned before; None = tune them here.
+        progress: Called with (step, share of the step done, message).
+        log_metrics: Called with (metrics, step number).
+    """
+    run = _Training(data, preset, seed=seed, directory=directory, listeners=(progress, log_metrics))
+    with _one_thread():
+        return run.result(tuned)
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """Small networks are fastest, and reproducible, on one thread."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+class _Training:
+    """The steps of one training over its checkpoint."""
+
+    def __init__(
+        self,
+        data: TrainingData,
+        preset: Preset,
+        *,
+        seed: int,
+        directory: Path,
+        listeners: tuple[Progress | None, LogMetrics | None],
+    ) -> None:
+        self.preset, self.seed, self.disturbances = preset, seed, data.disturbances
+        self.progress, self.log_metrics = listeners
+        self.seconds: dict[str, float] = {}
+        with self._timed("compile"):
+            self.training = [compile_instance(instance) for instance in data.training]
+            self.held_out = [compile_instance(instance) for instance in data.validation]
+        data_hash = problems_hash([*self.training, *self.held_out], data.disturbances)
+        self.checkpoint: Checkpoint = open_checkpoint(
+            directory, TrainingKey(preset.config_hash(), data_hash, seed)
+        )
+
+    def result(self, given: TunedRules | RuleSpec | None) -> TrainResult:
+        with self._timed("tune"):
+            tuned = self.tuned_rules(given)
+        with self._timed("validation"):
+            validation = validation_set(self.held_out, tuned.best, self.disturbances, seed=self.seed)
+        with self._timed("labels"):
+            labels = self.labels(tuned.best)
+        with self._timed("warm_start"):
+            actor, history = self.warm_actor(labels, tuned.best, validation)
+        with self._timed("ppo"):
+            setting = GameSetting(self.training, tuned.best, self.disturbances, validation)
+            fine = fine_tune(
+                actor,
+                setting,
+                self.preset,
+                seed=self.seed,
+                checkpoint=self.checkpoint,
+                progress=self.progress,
+                log_metrics=self.log_metrics,
+            )
+        return self._packed(tuned, len(labels), fine, history)
+
+    def tuned_rules(self, given: TunedRules | RuleSpec | None) -> TunedRules:
+        """Return the rules given, stored, or tuned now."""
+        if isinstance(given, TunedRules):
+            return given
+        if given is not None:
+            return TunedRules.of(given)
+        stored = self.checkpoint.load_json("tuned_rules")
+        if stored is not None:
+            return TunedRules.from_rows(stored)
+        tuned = tune_rules(
+            self.training, budget=self.preset.tune, seed=self.seed, progress=self._reporter("tune")
+        )
+        self.checkpoint.save_json("tuned_rules", tuned.as_rows())
+        return tuned
+
+    def labels(self, rule: RuleSpec) -> LabelledStates:
+        """Return the labels, stored or made now."""
+        stored = self.checkpoint.load_arrays("labels")
+        if stored is not None:
+            return LabelledStates(**stored)
+        labels = make_labels(
+            self.training,
+            rule,
+            self.preset.labels,
+            disturbances=self.disturbances,
+            seed=self.seed,
+            progress=self._reporter("labels"),
+        )
+        self.checkpoint.save_arrays("labels", labels.arrays())
+        return labels
+
+    def warm_actor(
+        self, labels: LabelledStates, rule: RuleSpec, validation: ValidationSet
+    ) -> tuple[CandidateActor, list[dict[str, float]]]:
+        """Return the warm-started actor, stored or trained now, and its epochs."""
+        torch.manual_seed(self.seed)
+        actor = CandidateActor(self.preset.hidden, beta=self.preset.beta)
+        stored = self.checkpoint.load_tensors("warm_start")
+        if stored is not None:
+            actor.load_state_dict(stored["actor"])
+            return actor, list(stored["history"])
+        report = self._reporter("warm_start")
+        asked = 0
+
+        def evaluate(candidate: CandidateActor) -> float:
+            nonlocal asked
+            ratio = validation.ratio(ActorSpec(candidate.export(), rule, self.preset.beta))
+            asked += 1
+            if report is not None:
+                share = min(1.0, asked / max(1, self.preset.warm_start.n_epochs))
+                report(share, f"validation {ratio:.3f} of the tuned rule")
+            return ratio
+
+        epochs = warm_start(actor, labels, self.preset.warm_start, seed=self.seed, evaluate=evaluate)
+        history = [
+            {
+                "epoch": float(e.epoch),
+                "loss": e.loss,
+                "regret": e.regret,
+                **({"ratio": e.score} if np.isfinite(e.score) else {}),
+            }
+            for e in epochs
+        ]
+        if self.log_metrics is not None:
+            for row in history:
+                self.log_metrics({f"warm_start_{name}": v for name, v in row.items()}, int(row["epoch"]))
+        self.checkpoint.save_tensors("warm_start", {"actor": actor.state_dict(), "history": history})
+        return actor, history
+
+    def _packed(
+        self, tuned: TunedRules, n_labels: int, fine: FineTuned, epochs: list[dict[str, float]]
+    ) -> TrainResult:
+        actor = CandidateActor(self.preset.hidden, beta=self.preset.beta)
+        actor.load_state_dict(fine.state)
+        weights = actor.export()
+        digest = weights_hash(weights)
+        metadata: dict[str, Fact] = {
+            "preset": self.preset.name,
+            "config_hash": self.preset.config_hash(),
+            "data_hash": self.checkpoint.key.data_hash,
+            "seed": self.seed,
+            "weights_hash": digest,
+            "validation_ratio": fine.ratio,
+            "n_labels": n_labels,
+            "ppo_timesteps": fine.timesteps,
+            "switches": "; ".join(fine.switches),
+            "resumed": self.checkpoint.is_resumed,
+        }
+        model = DispatchModel(
+            kind="actor",
+            rule=tuned.best,
+            actor=weights,
+            beta=self.preset.beta,
+            temperature=self.preset.temperature,
+            metadata=metadata,
+        )
+        history = (*epochs, *fine.history)
+        resumed = self.checkpoint.is_resumed
+        return TrainResult(model, tuned, fine.ratio, history, resumed, dict(self.seconds), digest)
+
+    def _reporter(self, step: str) -> Callable[[float, str], None] | None:
+        progress = self.progress
+        if progress is None:
+            return None
+        return lambda share, message: progress(step, share, message)
+
+    @contextmanager
+    def _timed(self, step: str) -> Iterator[None]:
+        begun = time.perf_counter()
+        yield
+        self.seconds[step] = time.perf_counter() - begun
+        log.info("training step done step=%s seconds=%.1f", step, self.seconds[step])
+
+
+def weights_hash(weights: ActorWeights) -> str:
+    """Return SHA-256 of the weights, hex."""
+    digest = hashlib.sha256()
+    for name, value in weights._asdict().items():
+        digest.update(f"{name}{value.shape}".encode() + np.ascontiguousarray(value).tobytes())
+    return digest.hexdigest()
+
+
+def problems_hash(problems: Sequence[Compiled], disturbances: Disturbances) -> str:
+    """Return SHA-256 of everything that training sees, the observation's meaning included."""
+    digest = hashlib.sha256(f"{OBSERVATION_SCHEMA_HASH}{disturbances!r}".encode())
+    for problem in problems:
+        for array in problem.problem:
+            digest.update(f"{array.shape}".encode() + np.ascontiguousarray(array).tobytes())
+    return digest.hexdigest()
