@@ -1,4 +1,4 @@
-"""The search in a real child process: it answers, is killed at its deadline, dies, lies, and never outlives us."""
+"""The search in a real child: it answers, is killed at its deadline, dies, lies, and never outlives us."""
 
 import os
 import signal

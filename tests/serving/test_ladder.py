@@ -1,0 +1,192 @@
+"""The ladder over real rungs: whatever the champion does, there is a valid plan and one incident says why."""
+
+from dataclasses import replace
+
+import pytest
+from learning_plants import random_instance
+from shopfloor.domain.instance import PlannedStart
+from shopfloor.domain.validator import validate
+from shopfloor.engine.arrays import compile_instance
+from shopfloor.engine.dispatch import dispatch, greedy_list, quick_cost, to_schedule
+from shopfloor.engine.rules import Rule, RuleSpec
+from shopfloor.policies.bundle import load_bundle, save_bundle
+from shopfloor.policies.model import DispatchModel
+from shopfloor.serving import ladder
+from shopfloor.serving.champion import Champion
+from shopfloor.serving.ladder import LadderRequest, Rung, climb, stale_operations
+from shopfloor.serving.solver_process import SolverAnswer, SolverLimits
+
+LIMITS = SolverLimits(deadline_s=5.0, startup_s=60.0)
+GOOD = DispatchModel("rule", RuleSpec(Rule.ATCS, k1=2.0, k2=0.5), temperature=0.4)
+WORST = DispatchModel("rule", RuleSpec(Rule.SPT))
+
+
+@pytest.fixture(scope="module")
+def instance():
+    return random_instance(3, n_jobs=25)
+
+
+def _champion(model: DispatchModel, directory) -> Champion:
+    bundle = save_bundle(model, directory)
+    proven = load_bundle(bundle.path, expected_hash=bundle.bundle_hash)
+    return Champion(proven, "1", bundle.bundle_hash, bundle.path, "ledger", 1)
+
+
+@pytest.fixture(scope="module")
+def champion(tmp_path_factory):
+    return _champion(GOOD, tmp_path_factory.mktemp("models") / "good")
+
+
+def _codes(result) -> list[str]:
+    return [incident.code for incident in result.incidents]
+
+
+def _answers(schedule):
+    def solve(_request, _limits) -> SolverAnswer:
+        return SolverAnswer(schedule, 10, 3, 0.1, 0.1, None)
+
+    return solve
+
+
+def test_a_good_champion_makes_the_plan(instance, champion):
+    result = climb(LadderRequest(instance, champion, LIMITS, samples=40))
+    assert result.rung is Rung.CHAMPION and result.incidents == () and result.champion_was_bad is False
+    assert result.schedule is not None and validate(instance, result.schedule) == ()
+    assert result.kpis.weighted_tardiness <= result.greedy_kpis.weighted_tardiness
+    assert result.evaluated == 40
+    assert result.timings["schedule_seconds"] < 30
+
+
+def test_the_same_request_gives_the_same_plan(instance, champion):
+    first, second = (climb(LadderRequest(instance, champion, LIMITS, samples=40)) for _ in range(2))
+    assert first.schedule == second.schedule
+
+
+def test_without_a_champion_a_lower_rung_makes_a_valid_plan(instance):
+    result = climb(LadderRequest(instance, None, LIMITS))
+    assert result.rung in (Rung.RULE, Rung.GREEDY)
+    assert result.schedule is not None and validate(instance, result.schedule) == ()
+    assert result.champion_was_bad is None
+
+
+@pytest.mark.parametrize(
+    ("fault", "code"),
+    [
+        ("solver.ready:kill9", "SOLVER_DIED"),
+        ("solver.ready:abort", "SOLVER_DIED"),
+        ("solver.ready:exit0", "SOLVER_SILENT"),
+        ("solver.start:oom", "SOLVER_MEMORY"),
+        ("solver.ready:raise", "SOLVER_ERROR"),
+    ],
+)
+def test_a_champion_that_dies_costs_one_rung_and_one_incident(instance, champion, monkeypatch, fault, code):
+    monkeypatch.setenv("SHOPFLOOR_FAULT", fault)
+    result = climb(LadderRequest(instance, champion, LIMITS))
+    assert result.rung in (Rung.RULE, Rung.GREEDY) and _codes(result) == [code]
+    assert result.champion_was_bad is True
+    assert result.schedule is not None and validate(instance, result.schedule) == ()
+    assert result.incidents[0].context["version"] == "1"
+
+
+def test_a_champion_that_hangs_is_cut_off_at_its_deadline(instance, champion, monkeypatch):
+    monkeypatch.setenv("SHOPFLOOR_FAULT", "solver.ready:sleep=60")
+    result = climb(LadderRequest(instance, champion, SolverLimits(deadline_s=0.5, startup_s=60.0)))
+    assert result.rung in (Rung.RULE, Rung.GREEDY) and _codes(result) == ["DEADLINE"]
+    assert result.timings["champion_search_s"] < 1.5
+
+
+def test_the_best_plan_before_the_deadline_counts(instance, champion, monkeypatch):
+    monkeypatch.setenv("SHOPFLOOR_FAULT", "solver.improved#2:sleep=60")
+    result = climb(
+        LadderRequest(instance, champion, SolverLimits(deadline_s=2.0, startup_s=60.0), samples=5000)
+    )
+    if result.champion_was_bad:
+        assert _codes(result) == ["DEADLINE"] and result.rung is Rung.CHAMPION
+    assert result.schedule is not None and validate(instance, result.schedule) == ()
+
+
+def test_a_bundle_that_changed_after_its_proof_is_refused_in_the_child(instance, champion):
+    result = climb(LadderRequest(instance, replace(champion, bundle_hash="0" * 64), LIMITS))
+    assert _codes(result) == ["HASH_MISMATCH"] and result.rung in (Rung.RULE, Rung.GREEDY)
+
+
+def test_a_plan_with_two_operations_on_one_machine_at_once_is_refused(instance, champion):
+    compiled = compile_instance(instance)
+    good = to_schedule(compiled, dispatch(compiled, GOOD.rule), "policy")
+    first, second, *rest = good.operations
+    overlapping = replace(
+        second, machine_id=first.machine_id, slot=first.slot, start=first.start, end=first.end
+    )
+    broken = replace(good, operations=(first, overlapping, *rest))
+    result = climb(LadderRequest(instance, champion, LIMITS), solve=_answers(broken))
+    assert result.rung in (Rung.RULE, Rung.GREEDY) and _codes(result) == ["PLAN_INVALID"]
+    assert result.incidents[0].context["violations"]
+    assert result.schedule is not None and validate(instance, result.schedule) == ()
+
+
+def test_a_plan_that_loses_an_operation_is_refused(instance, champion):
+    compiled = compile_instance(instance)
+    good = to_schedule(compiled, dispatch(compiled, GOOD.rule), "policy")
+    result = climb(
+        LadderRequest(instance, champion, LIMITS),
+        solve=_answers(replace(good, operations=good.operations[:-1])),
+    )
+    assert _codes(result) == ["PLAN_INVALID"] and result.rung is not Rung.CHAMPION
+
+
+def test_a_champion_worse_than_greedy_steps_down(instance, tmp_path):
+    compiled = compile_instance(instance)
+    worst = max(
+        (to_schedule(compiled, dispatch(compiled, RuleSpec(rule), seed=3), "policy") for rule in Rule),
+        key=lambda schedule: ladder.compute_kpis(instance, schedule).weighted_tardiness,
+    )
+    champion = _champion(WORST, tmp_path / "worst")
+    result = climb(LadderRequest(instance, champion, LIMITS), solve=_answers(worst))
+    assert "PLAN_WORSE" in _codes(result) and result.rung is not Rung.CHAMPION
+    assert result.kpis.weighted_tardiness <= result.greedy_kpis.weighted_tardiness
+    context = result.incidents[0].context
+    assert context["weighted_tardiness"] > context["greedy_weighted_tardiness"]
+
+
+def test_an_open_breaker_leaves_the_champion_alone(instance, champion):
+    result = climb(LadderRequest(instance, champion, LIMITS, may_use_champion=False))
+    assert _codes(result) == ["BREAKER_OPEN"] and result.champion_was_bad is None
+    assert result.rung in (Rung.RULE, Rung.GREEDY)
+
+
+def test_a_rule_that_is_worse_than_greedy_leaves_the_plan_to_greedy(instance, tmp_path):
+    compiled = compile_instance(instance)
+    cost = {rule: quick_cost(compiled, dispatch(compiled, RuleSpec(rule))) for rule in Rule}
+    worst = max(Rule, key=cost.__getitem__)
+    assert cost[worst] > quick_cost(compiled, greedy_list(compiled))
+    champion = _champion(DispatchModel("rule", RuleSpec(worst)), tmp_path / "worst")
+    result = climb(LadderRequest(instance, champion, LIMITS, may_use_champion=False))
+    assert result.rung is Rung.GREEDY and result.schedule == result.greedy
+
+
+def test_when_nothing_is_valid_the_plan_in_force_stays_and_says_what_is_stale(
+    instance, champion, monkeypatch
+):
+    """No honest engine makes three invalid plans, so here the rungs' builder is broken on purpose."""
+
+    def broken(compiled, outcome, solver):
+        return replace(to_schedule(compiled, outcome, solver), operations=())
+
+    monkeypatch.setattr(ladder, "to_schedule", broken)
+    result = climb(LadderRequest(instance, champion, LIMITS, may_use_champion=False))
+    assert result.rung is Rung.LAST_GOOD and result.schedule is None
+    assert _codes(result) == ["GREEDY_INVALID", "PLAN_INVALID", "BREAKER_OPEN", "NO_VALID_PLAN", "STALE_PLAN"]
+    assert len(result.stale_operations) == len(instance.operations)
+
+
+def test_an_operation_is_stale_when_its_machine_left_or_its_start_passed(instance):
+    first, second, third = (operation for operation in instance.operations[:3])
+    machine = {op.operation_id: instance.eligible_machines(op)[0].machine_id for op in (first, second, third)}
+    plan = {
+        first.operation_id: PlannedStart(machine[first.operation_id], 400),
+        second.operation_id: PlannedStart("gone", 400),
+        third.operation_id: PlannedStart(machine[third.operation_id], -5),
+    }
+    stale = stale_operations(replace(instance, active_plan=plan))
+    assert first.operation_id not in stale
+    assert {second.operation_id, third.operation_id} <= set(stale)
