@@ -1,10 +1,10 @@
-"""Incidents: what went wrong in a run, with its context, kept for good. The outbox tells people."""
+"""Incidents: what went wrong, kept with its context. The same incident told twice is one row."""
 
 from __future__ import annotations
 
+import hashlib
 import json
-import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -13,24 +13,20 @@ import sqlalchemy as sa
 
 from shopfloor.data.connection import reading
 from shopfloor.data.errors import run_transaction
-from shopfloor.data.instants import database_now, to_utc_naive
-from shopfloor.data.tables import incidents
-
-SEVERITIES = ("info", "warning", "error", "critical")
-LONGEST_SUMMARY = 500
+from shopfloor.data.instants import to_utc_naive
+from shopfloor.data.tables import incidents as table
 
 
 @dataclass(frozen=True)
 class Incident:
-    """One thing that went wrong.
+    """Something that a person should be able to look up.
 
     Attributes:
-        code: Stable reason, for example `DEADLINE`, `PLAN_INVALID`, `DRIFT`.
-        severity: info, warning, error or critical.
-        summary: One sentence for people.
-        context: JSON-able facts: what, where, values.
-        run_id: The run that met it.
-        incident_id: Unique.
+        code: Stable name, for example `LEASE_LOST`.
+        severity: `info`, `warning`, `error` or `critical`.
+        summary: One sentence.
+        context: What is needed to understand it, JSON-able; no secrets.
+        run_id: The run or flow that raised it.
     """
 
     code: str
@@ -38,90 +34,88 @@ class Incident:
     summary: str
     context: Mapping[str, Any] = field(default_factory=dict)
     run_id: str | None = None
-    incident_id: str = field(default_factory=lambda: uuid.uuid4().hex)
-
-    def __post_init__(self) -> None:
-        if self.severity not in SEVERITIES:
-            raise ValueError(f"incident {self.code} has an unknown severity: {self.severity!r}")
 
 
 @dataclass(frozen=True)
-class IncidentRow:
-    """A stored incident; times are naive UTC."""
+class RecordedIncident(Incident):
+    """An incident in the database; times naive UTC."""
 
-    incident_id: str
-    run_id: str | None
-    code: str
-    severity: str
-    summary: str
-    context: Mapping[str, Any]
-    as_of: datetime | None
-    raised_at: datetime
-    resolved_at: datetime | None
+    incident_id: str = ""
+    as_of: datetime | None = None
+    raised_at: datetime | None = None
+    resolved_at: datetime | None = None
 
 
-def insert_incidents(connection: sa.Connection, rows: Sequence[Incident], *, as_of: datetime | None) -> None:
-    """Store incidents inside the caller's transaction; one that is there already is left alone."""
-    if not rows:
-        return
-    now = database_now(connection)
-    known = set(
-        connection.execute(
-            sa.select(incidents.c.incident_id).where(
-                incidents.c.incident_id.in_([row.incident_id for row in rows])
-            )
-        ).scalars()
+def record_incidents(
+    engine: sa.Engine, incidents: Iterable[Incident], *, as_of: datetime | None, at: datetime
+) -> list[str]:
+    """Write incidents in a transaction of their own and return their ids.
+
+    Args:
+        as_of: Of the run that met them.
+        at: When they were raised.
+    """
+    given = list(incidents)
+    if not given:
+        return []
+    return run_transaction(
+        engine,
+        lambda connection: insert_incidents(connection, given, as_of=as_of, at=at),
+        doing="record incidents",
+        read_back=lambda: None,
     )
-    fresh = [
-        {
-            "incident_id": row.incident_id, "run_id": row.run_id, "code": row.code, "severity": row.severity,
-            "summary": row.summary[:LONGEST_SUMMARY],
-            "context": json.dumps(dict(row.context), sort_keys=True, default=str),
-            "as_of": None if as_of is None else to_utc_naive(as_of), "raised_at": now,
-        }
-        for row in rows
-        if row.incident_id not in known
-    ]  # fmt: skip
-    if fresh:
-        connection.execute(sa.insert(incidents), fresh)
 
 
-def record_incidents(engine: sa.Engine, rows: Sequence[Incident], *, as_of: datetime | None) -> None:
-    """Store incidents in a transaction of their own."""
-    run_transaction(
-        engine, lambda connection: insert_incidents(connection, rows, as_of=as_of), doing="record incidents"
-    )
+def insert_incidents(
+    connection: sa.Connection, incidents: Iterable[Incident], *, as_of: datetime | None, at: datetime
+) -> list[str]:
+    """Write incidents in the caller's transaction; one that is there already stays as it is."""
+    ids = []
+    for incident in incidents:
+        row = _as_row(incident, as_of, at)
+        ids.append(row["incident_id"])
+        known = sa.select(table.c.incident_id).where(table.c.incident_id == row["incident_id"])
+        if connection.execute(known).first() is None:
+            connection.execute(sa.insert(table).values(**row))
+    return ids
 
 
 def list_incidents(
-    engine: sa.Engine, *, is_open_only: bool = False, limit: int = 50
-) -> tuple[IncidentRow, ...]:
-    """Return the last incidents, newest first."""
-    query = sa.select(incidents).order_by(incidents.c.raised_at.desc(), incidents.c.incident_id).limit(limit)
-    if is_open_only:
-        query = query.where(incidents.c.resolved_at.is_(None))
+    engine: sa.Engine, *, limit: int = 50, run_id: str | None = None, only_open: bool = False
+) -> tuple[RecordedIncident, ...]:
+    """Return the newest incidents, newest first."""
+    statement = sa.select(table).order_by(table.c.raised_at.desc(), table.c.incident_id).limit(limit)
+    if run_id is not None:
+        statement = statement.where(table.c.run_id == run_id)
+    if only_open:
+        statement = statement.where(table.c.resolved_at.is_(None))
     with reading(engine) as connection:
-        rows = connection.execute(query).all()
-    return tuple(IncidentRow(**{**row._mapping, "context": json.loads(row.context)}) for row in rows)
+        rows = connection.execute(statement).mappings().all()
+    return tuple(RecordedIncident(**(dict(row) | {"context": json.loads(row["context"])})) for row in rows)
 
 
-def find_incident(engine: sa.Engine, incident_id: str) -> IncidentRow | None:
-    """Return one incident, or None."""
-    with reading(engine) as connection:
-        row = connection.execute(
-            sa.select(incidents).where(incidents.c.incident_id == incident_id)
-        ).one_or_none()
-    return None if row is None else IncidentRow(**{**row._mapping, "context": json.loads(row.context)})
+def resolve_incident(engine: sa.Engine, incident_id: str, *, at: datetime) -> bool:
+    """Mark an incident as resolved; False when there is no such open incident."""
+    is_open = (table.c.incident_id == incident_id) & table.c.resolved_at.is_(None)
+
+    def _resolve(connection: sa.Connection) -> bool:
+        result = connection.execute(sa.update(table).where(is_open).values(resolved_at=to_utc_naive(at)))
+        return result.rowcount == 1
+
+    return run_transaction(engine, _resolve, doing="resolve an incident")
 
 
-def resolve_incident(engine: sa.Engine, incident_id: str) -> None:
-    """Mark an incident as dealt with; doing it again changes nothing."""
-
-    def work(connection: sa.Connection) -> None:
-        connection.execute(
-            sa.update(incidents)
-            .where(incidents.c.incident_id == incident_id, incidents.c.resolved_at.is_(None))
-            .values(resolved_at=database_now(connection))
-        )
-
-    run_transaction(engine, work, doing="resolve incident")
+def _as_row(incident: Incident, as_of: datetime | None, at: datetime) -> dict[str, Any]:
+    context = json.dumps(dict(incident.context), sort_keys=True, default=str)
+    moment = None if as_of is None else to_utc_naive(as_of)
+    identity = json.dumps([incident.run_id, incident.code, incident.summary, context, str(moment)])
+    return {
+        "incident_id": hashlib.sha256(identity.encode()).hexdigest()[:32],
+        "run_id": incident.run_id,
+        "code": incident.code[:48],
+        "severity": incident.severity,
+        "summary": incident.summary[:512],
+        "context": context,
+        "as_of": moment,
+        "raised_at": to_utc_naive(at),
+    }

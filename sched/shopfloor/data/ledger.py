@@ -1,13 +1,13 @@
-"""The promotion ledger: who is champion, since when and why. Rows are only added, by compare-and-set.
+"""The promotion ledger: who was champion when, and why; appended by compare-and-set on its epoch.
 
-The last row is the truth about the champion; registry aliases are a mirror of it. It judges nothing.
+It is the only truth about the champion; MLflow's aliases follow it. No row is ever changed or removed.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -21,18 +21,18 @@ from shopfloor.data.tables import model_ledger
 from shopfloor.domain.errors import StalePromotion
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class LedgerEntry:
-    """A decision to be written.
+    """A decision to be written down.
 
     Attributes:
         action: `promote`, `rollback` or `keep`.
         champion_version: Champion after this decision.
-        bundle_hash: Of the champion's bundle.
-        bundle_path: Its verified local copy.
-        challenger_version: Who was judged, if anybody.
-        previous_version: Champion before this decision.
-        verdict: The gate's criteria and numbers, or the reason of a rollback.
+        bundle_hash: Of that champion.
+        bundle_path: Where its proven bundle lies.
+        challenger_version: Who was judged.
+        previous_version: Champion before.
+        verdict: Criteria and numbers, JSON-able.
         decided_by: `gate` or a person.
     """
 
@@ -42,17 +42,17 @@ class LedgerEntry:
     bundle_path: str
     challenger_version: str | None = None
     previous_version: str | None = None
-    verdict: Mapping[str, Any] | None = None
+    verdict: Mapping[str, Any] = field(default_factory=dict)
     decided_by: str = "gate"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class LedgerRow(LedgerEntry):
-    """A decision as written.
+    """A decision that stands.
 
     Attributes:
-        epoch: 1, 2, 3 ... without gaps.
-        decided_at: Database time, naive UTC.
+        epoch: 1, 2, 3 ...
+        decided_at: Naive UTC of the database.
     """
 
     epoch: int = 0
@@ -60,59 +60,69 @@ class LedgerRow(LedgerEntry):
 
 
 def current_champion(engine: sa.Engine) -> LedgerRow | None:
-    """Return the last row, or None when nothing was ever promoted."""
+    """Return the newest row, whose champion is in force; None when nothing was ever decided."""
     rows = history(engine, limit=1)
     return rows[0] if rows else None
 
 
 def history(engine: sa.Engine, *, limit: int = 100) -> tuple[LedgerRow, ...]:
-    """Return the last rows, newest first."""
+    """Return the newest rows, newest first."""
+    statement = sa.select(model_ledger).order_by(model_ledger.c.epoch.desc()).limit(limit)
     with reading(engine) as connection:
-        rows = connection.execute(
-            sa.select(model_ledger).order_by(model_ledger.c.epoch.desc()).limit(limit)
-        ).all()
-    return tuple(_as_row(row) for row in rows)
+        return tuple(_row_of(dict(row)) for row in connection.execute(statement).mappings())
 
 
 def append(engine: sa.Engine, entry: LedgerEntry, *, expected_epoch: int) -> LedgerRow:
-    """Write a decision that was taken while `expected_epoch` was the last one.
+    """Write the decision as epoch `expected_epoch + 1`.
 
     Args:
-        expected_epoch: Epoch of the champion that the decision compared with; 0 = none.
+        expected_epoch: Epoch of the newest row when the decision was taken; 0 = the ledger was empty.
 
     Raises:
-        StalePromotion: The ledger moved on meanwhile; nothing was written.
+        StalePromotion: Another decision came first.
     """
+    epoch = expected_epoch + 1
 
-    def work(connection: sa.Connection) -> LedgerRow:
-        last = connection.execute(sa.select(sa.func.max(model_ledger.c.epoch))).scalar() or 0
-        if last != expected_epoch:
-            raise _stale(expected_epoch, last)
+    def _append(connection: sa.Connection) -> LedgerRow:
+        newest = connection.execute(sa.select(sa.func.max(model_ledger.c.epoch))).scalar() or 0
+        if newest != expected_epoch:
+            raise _stale(newest, expected_epoch)
         now = database_now(connection)
-        values = {
-            "epoch": expected_epoch + 1, "action": entry.action, "champion_version": entry.champion_version,
-            "challenger_version": entry.challenger_version, "previous_version": entry.previous_version,
-            "bundle_hash": entry.bundle_hash, "bundle_path": entry.bundle_path,
-            "verdict": json.dumps(dict(entry.verdict or {}), sort_keys=True), "decided_by": entry.decided_by,
-            "decided_at": now,
-        }  # fmt: skip
-        connection.execute(sa.insert(model_ledger).values(**values))
-        return LedgerRow(**{**entry.__dict__, "epoch": expected_epoch + 1, "decided_at": now})
+        values = {name: getattr(entry, name) for name in LedgerEntry.__dataclass_fields__}
+        stored = values | {"verdict": json.dumps(dict(entry.verdict), sort_keys=True, default=str)}
+        connection.execute(sa.insert(model_ledger).values(epoch=epoch, decided_at=now, **stored))
+        return LedgerRow(**values, epoch=epoch, decided_at=now)
 
     try:
-        return run_transaction(engine, work, doing="append to the ledger")
+        return run_transaction(
+            engine, _append, doing="append to the ledger", read_back=lambda: _find(engine, epoch, entry)
+        )
     except IntegrityError as error:
-        # The epoch is the primary key: two racers both inserted it and the other one won.
-        raise _stale(expected_epoch, expected_epoch + 1) from error
+        raise _stale(epoch, expected_epoch) from error
 
 
-def _stale(expected: int, found: int) -> StalePromotion:
+def _find(engine: sa.Engine, epoch: int, entry: LedgerEntry) -> LedgerRow | None:
+    """Return the row of that epoch when it says what we wanted to write."""
+    with reading(engine) as connection:
+        found = (
+            connection.execute(sa.select(model_ledger).where(model_ledger.c.epoch == epoch))
+            .mappings()
+            .first()
+        )
+    if found is None:
+        return None
+    row = _row_of(dict(found))
+    mine = asdict(entry) | {"verdict": json.loads(json.dumps(dict(entry.verdict), default=str))}
+    is_ours = all(getattr(row, name) == value for name, value in mine.items())
+    return row if is_ours else None
+
+
+def _row_of(row: Mapping[str, Any]) -> LedgerRow:
+    return LedgerRow(**(dict(row) | {"verdict": json.loads(row["verdict"])}))
+
+
+def _stale(newest: int, expected: int) -> StalePromotion:
     return StalePromotion(
-        f"the ledger moved on since the decision: epoch {found}, it compared with epoch {expected}\n"
-        "hint: evaluate the candidate again, against today's champion"
+        f"the ledger is at epoch {newest}, the decision was taken at {expected}\n"
+        "hint: judge again against the champion of now"
     )
-
-
-def _as_row(row: sa.Row[Any]) -> LedgerRow:
-    values = dict(row._mapping)
-    return LedgerRow(**{**values, "verdict": json.loads(values["verdict"])})

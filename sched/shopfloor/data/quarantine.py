@@ -1,31 +1,37 @@
-"""Quarantine: rows that were set aside, whole, with what was wrong. Nothing is lost, nothing judged here."""
+"""Quarantine: rows that validation set aside, whole, with the value and the rule that did it.
+
+Storing the same finding again changes nothing. Rows are never dropped: the good ones go on, the others are
+here.
+"""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
-from dataclasses import dataclass
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
 
 import sqlalchemy as sa
 
 from shopfloor.data.connection import reading
 from shopfloor.data.errors import run_transaction
 from shopfloor.data.instants import database_now
-from shopfloor.data.tables import quarantine
+from shopfloor.data.tables import quarantine as table
+
+MAX_SHOWN = 200
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class QuarantinedRow:
-    """One row that was set aside.
+    """One row and one rule that it breaks.
 
     Attributes:
-        snapshot_id: Snapshot it came in with.
-        table_name: Plant table.
-        row_key: Value of the row's key.
-        column_name: Column that broke the rule.
-        value: What stood there, escaped, at most 200 characters.
-        rule: Which expectation.
-        row_json: The whole row as JSON.
+        snapshot_id: Where the row was read.
+        row_key: Its primary key, parts joined by `|`.
+        value: The value at fault, escaped, at most 200 characters.
+        rule: Stable name of the rule.
+        row: The whole row, JSON-able.
     """
 
     snapshot_id: str
@@ -34,46 +40,58 @@ class QuarantinedRow:
     column_name: str
     value: str
     rule: str
-    row_json: str
-
-    @property
-    def quarantine_id(self) -> str:
-        """Content address: the same finding in the same snapshot has one row."""
-        text = "\x1f".join(
-            (self.snapshot_id, self.table_name, self.row_key, self.column_name, self.rule, self.row_json)
-        )
-        return hashlib.sha256(text.encode()).hexdigest()[:40]
+    row: Mapping[str, Any] = field(default_factory=dict)
 
 
 def store(engine: sa.Engine, rows: Sequence[QuarantinedRow]) -> int:
-    """Store rows and return how many were new; storing them again changes nothing."""
-    by_id = {row.quarantine_id: row for row in rows}
-
-    def work(connection: sa.Connection) -> int:
-        known = set(
-            connection.execute(
-                sa.select(quarantine.c.quarantine_id).where(quarantine.c.quarantine_id.in_(list(by_id)))
-            ).scalars()
-        )
-        now = database_now(connection)
-        fresh = [
-            {
-                "quarantine_id": key, "snapshot_id": row.snapshot_id, "table_name": row.table_name,
-                "row_key": row.row_key[:255], "column_name": row.column_name, "value": row.value[:255],
-                "rule": row.rule[:128], "row_json": row.row_json, "created_at": now,
-            }
-            for key, row in by_id.items()
-            if key not in known
-        ]  # fmt: skip
-        if fresh:
-            connection.execute(sa.insert(quarantine), fresh)
-        return len(fresh)
-
-    return run_transaction(engine, work, doing="store quarantine") if by_id else 0
+    """Write the findings that are not there yet and return how many were new."""
+    if not rows:
+        return 0
+    return run_transaction(
+        engine, lambda connection: _insert_new(connection, rows), doing="quarantine", read_back=lambda: None
+    )
 
 
-def count_by_snapshot(engine: sa.Engine, snapshot_id: str) -> int:
-    """Return how many findings of a snapshot are in quarantine."""
-    query = sa.select(sa.func.count()).select_from(quarantine).where(quarantine.c.snapshot_id == snapshot_id)
+def list_quarantined(
+    engine: sa.Engine, *, snapshot_id: str | None = None, limit: int = 200
+) -> list[dict[str, Any]]:
+    """Return findings, newest first."""
+    statement = sa.select(table).order_by(table.c.created_at.desc(), table.c.quarantine_id).limit(limit)
+    if snapshot_id is not None:
+        statement = statement.where(table.c.snapshot_id == snapshot_id)
     with reading(engine) as connection:
-        return int(connection.execute(query).scalar_one())
+        return [dict(row) for row in connection.execute(statement).mappings()]
+
+
+def _insert_new(connection: sa.Connection, rows: Sequence[QuarantinedRow]) -> int:
+    now = database_now(connection)
+    records = {record["quarantine_id"]: record for record in map(_as_row, rows)}
+    known: set[str] = set()
+    ids = list(records)
+    for first in range(0, len(ids), 500):
+        part = sa.select(table.c.quarantine_id).where(table.c.quarantine_id.in_(ids[first : first + 500]))
+        known |= set(connection.execute(part).scalars())
+    new = [record | {"created_at": now} for name, record in records.items() if name not in known]
+    if new:
+        connection.execute(sa.insert(table), new)
+    return len(new)
+
+
+def _as_row(row: QuarantinedRow) -> dict[str, Any]:
+    identity = json.dumps([row.snapshot_id, row.table_name, row.row_key, row.column_name, row.rule])
+    return {
+        "quarantine_id": hashlib.sha256(identity.encode()).hexdigest()[:32],
+        "snapshot_id": row.snapshot_id,
+        "table_name": row.table_name,
+        "row_key": row.row_key[:255],
+        "column_name": row.column_name,
+        "value": _escaped(row.value),
+        "rule": row.rule[:128],
+        "row_json": json.dumps(dict(row.row), sort_keys=True, default=str),
+    }
+
+
+def _escaped(value: object) -> str:
+    """Return printable text of at most 200 characters."""
+    text = str(value)
+    return "".join(sign if sign.isprintable() else repr(sign)[1:-1] for sign in text[:MAX_SHOWN])[:MAX_SHOWN]

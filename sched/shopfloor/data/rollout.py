@@ -1,7 +1,4 @@
-"""The rollout's memory: stage, challenger and circuit breaker, one row, so that it survives a restart.
-
-What the states mean and when they change is `serving.breaker`'s business.
-"""
+"""The rollout's state: the challenger's stage and the breaker on the policy; it outlives processes."""
 
 from __future__ import annotations
 
@@ -12,21 +9,18 @@ import sqlalchemy as sa
 from shopfloor.data.connection import reading
 from shopfloor.data.errors import run_transaction
 from shopfloor.data.instants import database_now
-from shopfloor.data.tables import rollout_state
-
-ONLY_ROW = 1
+from shopfloor.data.tables import rollout_state as table
 
 
 @dataclass(frozen=True, slots=True)
 class RolloutState:
-    """Where the rollout stands.
+    """How far the challenger is trusted.
 
     Attributes:
-        stage: shadow, canary or full.
-        challenger_version: Who is being rolled out, if anybody.
-        breaker: closed, open or half_open.
-        breaker_runs_left: Runs that an open breaker still skips.
-        recent_failures: Last policy runs, oldest first: `0` good, `1` bad.
+        stage: `shadow`, `canary` or `full`.
+        breaker: `closed`, `open` or `half_open`.
+        breaker_runs_left: Runs without the policy until the next try.
+        recent_failures: Last policy runs, oldest first: 0 good, 1 bad.
     """
 
     stage: str = "full"
@@ -37,29 +31,21 @@ class RolloutState:
 
 
 def read_rollout(engine: sa.Engine) -> RolloutState:
-    """Return the stored state, or the initial one."""
+    """Return the state; the initial one when none was written."""
+    columns = [table.c[name] for name in RolloutState.__dataclass_fields__]
     with reading(engine) as connection:
-        row = connection.execute(sa.select(rollout_state).where(rollout_state.c.id == ONLY_ROW)).one_or_none()
-    if row is None:
-        return RolloutState()
-    return RolloutState(
-        row.stage, row.challenger_version, row.breaker, row.breaker_runs_left, row.recent_failures
-    )
+        row = connection.execute(sa.select(*columns).where(table.c.id == 1)).first()
+    return RolloutState() if row is None else RolloutState(*row)
 
 
 def write_rollout(engine: sa.Engine, state: RolloutState) -> None:
-    """Replace the stored state."""
-    values = {
-        "stage": state.stage, "challenger_version": state.challenger_version, "breaker": state.breaker,
-        "breaker_runs_left": state.breaker_runs_left, "recent_failures": state.recent_failures,
-    }  # fmt: skip
+    """Replace the state."""
+    values = {name: getattr(state, name) for name in RolloutState.__dataclass_fields__}
 
-    def work(connection: sa.Connection) -> None:
-        now = database_now(connection)
-        done = connection.execute(
-            sa.update(rollout_state).where(rollout_state.c.id == ONLY_ROW).values(updated_at=now, **values)
-        )
-        if done.rowcount == 0:
-            connection.execute(sa.insert(rollout_state).values(id=ONLY_ROW, updated_at=now, **values))
+    def _replace(connection: sa.Connection) -> None:
+        stamped = values | {"updated_at": database_now(connection)}
+        changed = connection.execute(sa.update(table).where(table.c.id == 1).values(**stamped)).rowcount
+        if changed == 0:
+            connection.execute(sa.insert(table).values(id=1, **stamped))
 
-    run_transaction(engine, work, doing="write rollout state")
+    run_transaction(engine, _replace, doing="write the rollout state", read_back=lambda: None)
