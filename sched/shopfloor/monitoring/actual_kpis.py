@@ -1,6 +1,6 @@
 """What the shop really achieved in a window: the KPIs of the orders it completed, from the actuals alone.
 
-Names and meanings are those of `domain.kpis`; a KPI that actuals cannot tell (makespan, utilisation) is absent
+Names and meanings are those of `domain.kpis`; what actuals cannot tell (makespan, utilisation) is absent
 rather than guessed. It compares with no plan: that is `plan_vs_actual`.
 """
 
@@ -11,6 +11,7 @@ from datetime import datetime
 from zoneinfo import ZoneInfo
 
 import pandas as pd
+
 from shopfloor.data.instants import to_utc_naive
 
 
