@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from oracles.random_plants import random_instance, reality_of
 from oracles.shop_oracle import Answer, dispatch_by_minute, greedy_by_minute
+
 from shopfloor.domain.instance import Instance
 from shopfloor.engine.arrays import Compiled, compile_instance
 from shopfloor.engine.dispatch import Outcome, dispatch, greedy_list

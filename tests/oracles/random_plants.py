@@ -1,4 +1,4 @@
-"""Small random instances that use every feature of the plant at once; the same seed gives the same instance."""
+"""Small random instances that use every feature of the plant at once; one seed, one instance."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import random
 from datetime import UTC, datetime, timedelta
 
 from oracles.shop_oracle import Reality, finish, horizon_of, nominal_reality, open_minutes
+
 from shopfloor.domain.calendar import OpenTime
 from shopfloor.domain.instance import Commitment, CommitmentKind, Instance, Job, Operation, Pin
 from shopfloor.domain.plant import Machine, Plant, Restriction, SetupRule
@@ -59,8 +60,8 @@ def random_plant(draw: random.Random) -> Plant:
     return Plant(machines, rules, restrictions)
 
 
-def random_instance(seed: int, *, with_pins: bool = True) -> Instance:
-    """Return an instance of 2-6 jobs on 2-5 machines with commitments, pins, lots and odd calendars."""
+def random_instance(seed: int, *, with_pins: bool = True, tidy: bool = False) -> Instance:
+    """Return 2-6 jobs on 2-5 machines with commitments, pins, lots, odd calendars; tidy: all jobs known."""
     draw = random.Random(seed)
     horizon = draw.choice((900, 2500, 4000))
     now = draw.randrange(0, 200)
@@ -69,6 +70,7 @@ def random_instance(seed: int, *, with_pins: bool = True) -> Instance:
     for j in range(draw.randrange(2, 7)):
         family = draw.choice(FAMILIES)
         known = draw.choice((None, None, now + draw.randrange(0, 600)))
+        known = None if tidy else known
         release, due = draw.randrange(0, 600), draw.randrange(200, 3000)
         jobs.append(Job(f"J{j}", family, float(draw.randint(1, 5)), release, due, known))
         for lot in range(1, draw.choice((1, 1, 2)) + 1):
@@ -116,6 +118,8 @@ def random_commitments(draw: random.Random, instance: Instance) -> tuple[Commitm
         before = operation.predecessor
         machines = instance.eligible_machines(operation)
         if draw.random() > 0.25 or not machines or (before is not None and before not in ends):
+            continue
+        if not operation.is_interruptible:
             continue
         machine = draw.choice(machines)
         slot = (machine.machine_id, draw.randrange(machine.capacity))

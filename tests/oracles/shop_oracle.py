@@ -1,7 +1,7 @@
-"""The event loop and the list builder once more: plain Python, one minute at a time, no shared code with the engine.
+"""The event loop and the list builder once more: plain Python, minute by minute, sharing no code.
 
-Slow on purpose. Open time is a list of booleans per minute, work is counted minute by minute, and every minute asks
-every work centre whether it can start something. Knows nothing of arrays, heaps or wake-ups.
+Slow on purpose. Open time is a list of booleans per minute, work is counted minute by minute, and every
+minute asks every work centre whether it can start something. Knows nothing of arrays, heaps or wake-ups.
 """
 
 from __future__ import annotations
