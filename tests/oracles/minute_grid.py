@@ -1,8 +1,8 @@
 """A calendar as a plain grid of minutes: slow, obvious, and written without the code that it checks.
 
 A minute is open when the latest time that the plant's wall clock has shown so far lies in a window. "So far"
-is what decides in the hour that the clock shows twice: it counts as the end of the first pass, so that windows
-which touch on the wall touch in time.
+decides in the hour that the clock shows twice: its second pass counts as the end of the first, so that
+windows which touch on the wall touch in time.
 """
 
 from __future__ import annotations
@@ -18,7 +18,8 @@ CLOSED = 9
 def wall_clock(zone: str, epoch: datetime, minutes: int) -> list[datetime]:
     """Return the latest wall-clock time shown up to each minute from `epoch` on."""
     local = ZoneInfo(zone)
-    shown, latest = [], datetime.min
+    shown: list[datetime] = []
+    latest = datetime(1, 1, 1)  # noqa: DTZ001 - a wall clock has no zone
     for minute in range(-2880, minutes):
         now = (epoch + timedelta(minutes=minute)).astimezone(local).replace(tzinfo=None)
         latest = max(latest, now)

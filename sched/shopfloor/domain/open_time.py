@@ -159,7 +159,9 @@ class OpenTime:
 
     def is_open(self, t: int, level: int) -> bool:
         """Tell whether minute `t` is open at `level`."""
-        return self.next_open(t, level) == t
+        view = self._view(level)
+        index = bisect_right(view.ends, t)
+        return index < len(view.ends) and view.starts[index] <= t
 
     def minutes_by_kind(self, a: int, b: int, level: int) -> tuple[int, int, int]:
         """Return the open minutes in `[a, b)` at `level` as (regular, overtime, night)."""
