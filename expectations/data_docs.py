@@ -1,0 +1,105 @@
+"""Data Docs that open with the network off: every page without scripts and foreign addresses, an index of all runs.
+
+Great Expectations writes pages that load 15 files from the internet, list nothing without them, and escape no value.
+Here each page loses its scripts, links and styles, gets ours and a policy that forbids any request.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+from collections.abc import Iterable, Mapping
+from functools import cache
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from expectations.findings import ValidationReport
+from expectations.report_page import index_page, run_page
+
+MAX_RUNS = 120
+RUNS = "runs.json"
+POLICY = (
+    '<meta http-equiv="Content-Security-Policy" '
+    "content=\"default-src 'none'; style-src 'unsafe-inline'; img-src data:\">"
+)
+
+_GONE = re.compile(
+    r"<script\b.*?</script\s*>|<style\b.*?</style\s*>|<link\b[^>]*>|<img\b[^>]*>|<iframe\b.*?</iframe\s*>"
+    r"|\son\w+\s*=\s*(\"[^\"]*\"|'[^']*')",
+    re.DOTALL | re.IGNORECASE,
+)
+_FOREIGN = re.compile(r"\s(?:src|href)\s*=\s*[\"']?\s*(?:https?:)?//[^\"'\s>]*[\"']?", re.IGNORECASE)
+_BRAND = re.compile(r"(navbar-brand[^>]*>\s*<a [^>]*>)\s*(</a>)", re.IGNORECASE)
+_HEAD = re.compile(r"<head[^>]*>", re.IGNORECASE)
+
+
+def publish(report: ValidationReport, docs_dir: Path, *, pages: Mapping[str, Path]) -> Path:
+    """Make the pages of a run readable offline, write its own page and the index of all runs.
+
+    Args:
+        pages: Suite -> its page, relative to `docs_dir`.
+
+    Returns:
+        The index.
+    """
+    root = docs_dir.resolve()
+    root.mkdir(parents=True, exist_ok=True)
+    for page in (
+        *pages.values(),
+        *(path.relative_to(root) for path in (root / "expectations").glob("*.html")),
+    ):
+        path = root / page
+        if path.exists():
+            path.write_text(offline(path.read_text(encoding="utf-8")), encoding="utf-8")
+    shutil.rmtree(root / "static", ignore_errors=True)
+    runs_dir = root / "runs"
+    runs_dir.mkdir(exist_ok=True)
+    slug = slug_of(report.run_name)
+    (runs_dir / f"{slug}.html").write_text(run_page(report, pages=pages, style=style()), encoding="utf-8")
+    runs = remember(root / RUNS, {"slug": slug, **report.as_dict()}, [str(page) for page in pages.values()])
+    index = root / "index.html"
+    index.write_text(index_page(runs, style=style()), encoding="utf-8")
+    return index
+
+
+def offline(page: str) -> str:
+    """Return a page without scripts, handlers, foreign addresses and styles, with ours."""
+    bare = _FOREIGN.sub("", _GONE.sub("", page))
+    bare = _BRAND.sub(r"\1All data reports\2", bare)
+    return _HEAD.sub(lambda head: f"{head.group(0)}\n{POLICY}\n<style>{style()}</style>", bare, count=1)
+
+
+def remember(ledger: Path, run: dict[str, Any], pages: Iterable[str]) -> list[dict[str, Any]]:
+    """Add a run to the ledger of pages, drop the oldest beyond 120 with their pages; return it, the latest first."""
+    kept = [entry for entry in _read(ledger) if entry["slug"] != run["slug"]]
+    entries = [{**run, "pages": list(pages)}, *kept]
+    for old in entries[MAX_RUNS:]:
+        (ledger.parent / "runs" / f"{old['slug']}.html").unlink(missing_ok=True)
+        for page in old.get("pages", ()):
+            (ledger.parent / page).unlink(missing_ok=True)
+    entries = entries[:MAX_RUNS]
+    draft = ledger.with_suffix(".tmp")
+    draft.write_text(json.dumps(entries, indent=1), encoding="utf-8")
+    draft.replace(ledger)
+    return entries
+
+
+def _read(ledger: Path) -> list[dict[str, Any]]:
+    try:
+        entries: list[dict[str, Any]] = json.loads(ledger.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return []
+    return entries
+
+
+def slug_of(run_name: str) -> str:
+    """Return a run's name as a file name."""
+    return re.sub(r"[^A-Za-z0-9._-]+", "-", run_name).strip("-.")[:100] or "run"
+
+
+@cache
+def style() -> str:
+    """Return our style sheet."""
+    return files("expectations").joinpath("data_docs.css").read_text(encoding="utf-8")

@@ -1,0 +1,189 @@
+"""One validation: suites over all tables, rows set aside with what they take along, clean frames, pages.
+
+It decides nothing about the run: a caller asks `is_stopped`. When a page cannot be written the verdict stays.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+
+import pandas as pd
+
+from expectations.consequences import SENTENCES, BrokenRules, masses, take_along
+from expectations.facts import ROW, PlantFacts, RunFacts, typed_frame
+from expectations.findings import MAX_EXAMPLES, Finding, Severity, ValidationReport, shown
+from expectations.suites import SHAPES, batches
+from shopfloor.data.quarantine import QuarantinedRow
+
+log = logging.getLogger(__name__)
+
+ORDER = {Severity.STOP: 0, Severity.QUARANTINE: 1, Severity.WARN: 2}
+
+
+def run_expectations(
+    frames: Mapping[str, pd.DataFrame],
+    *,
+    docs_dir: Path,
+    run_name: str,
+    usual_counts: Mapping[str, int] | None = None,
+    facts: RunFacts | None = None,
+) -> ValidationReport:
+    """Judge the plant's tables and write the pages.
+
+    Args:
+        frames: Table name -> rows, cast or raw; other tables pass through untouched.
+        docs_dir: Folder of the pages; its index lists all runs that were written there.
+        run_name: Shown in the pages, for example the flow run's name.
+        usual_counts: Table name -> usual number of rows, the median of recent runs; None on a first run.
+        facts: What the caller knows about the run.
+    """
+    from expectations.judge import judge
+
+    known = plant_facts(frames, usual_counts=usual_counts, run=facts)
+    todo = batches(frames, known)
+    judged = judge(todo, run_name=run_name, docs_dir=docs_dir)
+    broken: BrokenRules = {}
+    sentences = {rule: SENTENCES[rule] for rule in SENTENCES}
+    findings = []
+    for verdict in judged.verdicts:
+        sentences.setdefault(verdict.rule, verdict.sentence)
+        if verdict.severity is Severity.QUARANTINE and verdict.rows:
+            for row in verdict.rows:
+                broken.setdefault(verdict.table, {}).setdefault(row, {})[verdict.rule] = verdict.column
+        else:
+            findings.append(
+                Finding(
+                    verdict.severity,
+                    verdict.rule,
+                    verdict.table,
+                    verdict.column,
+                    len(verdict.rows),
+                    verdict.sentence,
+                    verdict.examples
+                    or _examples(frames[verdict.table], verdict.table, verdict.column, verdict.rows),
+                )
+            )
+    _forget_missing_where_unreadable(broken)
+    take_along(broken, known)
+    findings += [*_set_aside(broken, frames, sentences), *masses(broken, known)]
+    report = ValidationReport(
+        run_name=run_name,
+        findings=tuple(sorted(findings, key=lambda f: (ORDER[f.severity], f.table, f.rule))),
+        quarantined=tuple(_rows(broken, frames, snapshot_id=known.run.snapshot_id or run_name)),
+        clean_frames=_clean(frames, broken),
+        planning_frames=_clean(frames, broken, keep_open=known),
+        row_counts={table: len(frames[table]) for table in SHAPES if table in frames},
+        n_rules=judged.n_rules,
+    )
+    return _with_pages(report, docs_dir, judged.pages)
+
+
+def plant_facts(
+    frames: Mapping[str, pd.DataFrame],
+    *,
+    usual_counts: Mapping[str, int] | None = None,
+    run: RunFacts | None = None,
+) -> PlantFacts:
+    """Return the tables with their types made sure of; those that lack a column are left out."""
+    typed = {
+        table: typed_frame(frames[table], shape)
+        for table, shape in SHAPES.items()
+        if table in frames and not set(shape.required) - set(frames[table].columns)
+    }
+    return PlantFacts(typed, run or RunFacts(), dict(usual_counts or {}))
+
+
+def _forget_missing_where_unreadable(broken: BrokenRules) -> None:
+    """Name a value that cannot be read once: as unreadable, not also as missing."""
+    for rows in broken.values():
+        for rules in rows.values():
+            for rule in [name for name in rules if name.endswith("_unreadable")]:
+                rules.pop(rule.removesuffix("_unreadable") + "_missing", None)
+
+
+def _set_aside(
+    broken: BrokenRules, frames: Mapping[str, pd.DataFrame], sentences: dict[str, str]
+) -> list[Finding]:
+    """Return one finding per table and rule of what was set aside."""
+    grouped: dict[tuple[str, str, str], list[int]] = {}
+    for table, rows in broken.items():
+        for row, rules in rows.items():
+            for rule, column in rules.items():
+                grouped.setdefault((table, rule, column), []).append(row)
+    return [
+        Finding(
+            Severity.QUARANTINE, rule, table, column, len(rows), sentences[rule],
+            _examples(frames[table], table, column, tuple(sorted(rows))),
+        )
+        for (table, rule, column), rows in grouped.items()
+    ]  # fmt: skip
+
+
+def _rows(
+    broken: BrokenRules, frames: Mapping[str, pd.DataFrame], *, snapshot_id: str
+) -> list[QuarantinedRow]:
+    return [
+        QuarantinedRow(
+            snapshot_id=snapshot_id,
+            table_name=table,
+            row_key=_key(frames[table], table, row),
+            column_name=column,
+            value=_value(frames[table], column, row),
+            rule=rule,
+            row_json=_json(frames[table], row),
+        )
+        for table in SHAPES
+        for row, rules in sorted(broken.get(table, {}).items())
+        for rule, column in rules.items()
+    ]
+
+
+def _examples(frame: pd.DataFrame, table: str, column: str, rows: tuple[int, ...]) -> tuple[str, ...]:
+    return tuple(
+        shown(f"{_key(frame, table, row)}: {column}={_value(frame, column, row)}")
+        for row in rows[:MAX_EXAMPLES]
+    )
+
+
+def _key(frame: pd.DataFrame, table: str, row: int) -> str:
+    return "|".join(shown(frame[name].iloc[row]) for name in SHAPES[table].key)
+
+
+def _value(frame: pd.DataFrame, column: str, row: int) -> str:
+    return shown(frame[column].iloc[row]) if column in frame else ""
+
+
+def _json(frame: pd.DataFrame, row: int) -> str:
+    values = {str(name): value for name, value in frame.iloc[row].items()}
+    return json.dumps(
+        {name: None if pd.isna(value) else value for name, value in values.items()}, default=str
+    )
+
+
+def _clean(
+    frames: Mapping[str, pd.DataFrame], broken: BrokenRules, *, keep_open: PlantFacts | None = None
+) -> dict[str, pd.DataFrame]:
+    """Return the frames less what was set aside; with `keep_open` open operations stay."""
+    clean = dict(frames)
+    for table, rows in broken.items():
+        gone = sorted(rows)
+        if keep_open is not None and table == "production_jobs":
+            jobs = keep_open.frames[table]
+            gone = jobs.loc[jobs[ROW].isin(gone) & ~keep_open.is_open, ROW].tolist()
+        frame = frames[table].reset_index(drop=True)
+        clean[table] = frame.drop(index=gone).reset_index(drop=True)
+    return clean
+
+
+def _with_pages(report: ValidationReport, docs_dir: Path, pages: Mapping[str, Path]) -> ValidationReport:
+    from expectations.data_docs import publish
+
+    try:
+        return replace(report, docs_index=publish(report, docs_dir, pages=pages))
+    except Exception:
+        log.exception("data_docs_failed run=%s: the verdict stays", report.run_name)
+        return report
