@@ -33,12 +33,14 @@ class EpisodeStream:
     """The episodes of every environment.
 
     Attributes:
-        n_problems: Instances to choose from.
+        n_calm: Instances to choose from for calm episodes: the first ones of the bank.
+        n_dynamic: Instances for disturbed episodes, behind them in the bank; 0 = the calm ones serve both.
         seed: Of the whole stream.
         anchor_every: Every k-th episode of an environment in stage 2 is calm; 0 = none.
     """
 
-    n_problems: int
+    n_calm: int
+    n_dynamic: int = 0
     seed: int = 0
     anchor_every: int = 4
 
@@ -50,7 +52,12 @@ class EpisodeStream:
             is_dynamic: Whether stage 2 is on.
         """
         generator = np.random.default_rng((self.seed, environment, episode))
-        problem = int(generator.integers(self.n_problems))
+        share = float(generator.random())
         noise = int(generator.integers(2**31))
         is_anchor = is_dynamic and self.anchor_every > 0 and episode % self.anchor_every == 0
-        return EpisodePlan(problem, noise, is_dynamic and not is_anchor, is_anchor)
+        is_disturbed = is_dynamic and not is_anchor
+        if is_disturbed and self.n_dynamic:
+            problem = self.n_calm + int(share * self.n_dynamic)
+        else:
+            problem = int(share * self.n_calm)
+        return EpisodePlan(problem, noise, is_disturbed, is_anchor)

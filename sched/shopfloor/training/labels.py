@@ -8,17 +8,17 @@ rollouts run to the end; disturbed ones are cut, because beyond a day or so the 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Final
 
 import numpy as np
 
 from shopfloor.domain.errors import ShopfloorError
-from shopfloor.engine.arrays import Compiled
 from shopfloor.engine.batch import LabelPlan, label_decisions
 from shopfloor.engine.rules import RuleSpec
 from shopfloor.engine.scenario import Disturbances, realise
 from shopfloor.policies.distribution import N_CHOICES
+from shopfloor.training.bank import Bank
 from shopfloor.training.presets import LabelsPreset
 from shopfloor.training.warm_start import LabelledStates
 
@@ -33,7 +33,7 @@ class NothingToLearn(ShopfloorError, ValueError):
 
 
 def make_labels(
-    problems: Sequence[Compiled],
+    bank: Bank,
     rule: RuleSpec,
     preset: LabelsPreset,
     *,
@@ -52,8 +52,9 @@ def make_labels(
     """
     local, cost, group = [], [], []
     for episode in range(preset.n_episodes):
-        problem = problems[episode % len(problems)]
         is_disturbed = _is_disturbed(episode, preset.dynamic_share)
+        problems = bank.dynamic if is_disturbed else bank.calm
+        problem = problems[episode % len(problems)]
         episode_seed = LABEL_SEED + 100_003 * seed + episode
         labels = label_decisions(
             problem,
@@ -87,4 +88,4 @@ def make_labels(
 
 def _is_disturbed(episode: int, share: float) -> bool:
     """Spread the disturbed episodes evenly."""
-    return int((episode + 1) * share) > int(episode * share)
+    return int((episode + 1) * share + 1e-9) > int(episode * share + 1e-9)

@@ -11,7 +11,7 @@ from __future__ import annotations
 import copy
 import logging
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,7 +21,6 @@ from stable_baselines3 import PPO
 from stable_baselines3.common.logger import Logger
 
 from shopfloor.engine.actor import ActorSpec
-from shopfloor.engine.arrays import Compiled
 from shopfloor.engine.rules import RuleSpec
 from shopfloor.engine.scenario import Disturbances
 from shopfloor.envs.markov_game import StationGame
@@ -30,6 +29,7 @@ from shopfloor.envs.scenarios import EpisodeStream
 from shopfloor.policies.network import CandidateActor
 from shopfloor.policies.sb3_policy import StationPolicy
 from shopfloor.training.agent_buffer import AgentRolloutBuffer
+from shopfloor.training.bank import Bank
 from shopfloor.training.checkpoint import Checkpoint
 from shopfloor.training.curriculum import Curriculum, Stage, entropy_weight, window_metrics
 from shopfloor.training.presets import Preset
@@ -47,13 +47,13 @@ class GameSetting:
     """What PPO plays on.
 
     Attributes:
-        problems: Training instances.
+        bank: Training instances.
         rule: The tuned rule.
         disturbances: Of stage 2.
         validation: Held-out cases with the rule's cost.
     """
 
-    problems: Sequence[Compiled]
+    bank: Bank
     rule: RuleSpec
     disturbances: Disturbances
     validation: ValidationSet
@@ -130,11 +130,14 @@ class _FineTuning:
         validation = setting.validation
         mean_cost = math.fsum(validation.reference) / max(1, len(validation.reference))
         self.env = StationGame(
-            setting.problems,
+            setting.bank.all,
             setting.rule,
             weights=RewardWeights().scaled_to(mean_cost),
             stream=EpisodeStream(
-                len(setting.problems), seed=seed, anchor_every=preset.curriculum.anchor_every
+                len(setting.bank.calm),
+                len(setting.bank.dynamic),
+                seed=seed,
+                anchor_every=preset.curriculum.anchor_every,
             ),
             n_envs=preset.ppo.n_envs,
             disturbances=setting.disturbances,
@@ -190,9 +193,9 @@ class _FineTuning:
         if ratio < self.best_ratio:
             self.best_ratio = ratio
             self.best_state = copy.deepcopy(self.policy.actor.state_dict())
-        n_calm = len(results) // 2
+        n_calm = self.setting.validation.n_calm
         window = self.preset.curriculum.window
-        seen = results[:n_calm] if stage == Stage.FOUNDATION else results
+        seen = results[:n_calm] if stage == Stage.FOUNDATION else results[n_calm:]
         metrics = window_metrics(seen[-window:])
         self.curriculum.observe(metrics, steps=steps)
         row = {

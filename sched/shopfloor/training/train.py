@@ -10,22 +10,19 @@ from __future__ import annotations
 import hashlib
 import logging
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import torch
 
-from shopfloor.domain.instance import Instance
 from shopfloor.engine.actor import ActorSpec, ActorWeights
-from shopfloor.engine.arrays import Compiled, compile_instance
-from shopfloor.engine.observation import OBSERVATION_SCHEMA_HASH
 from shopfloor.engine.rules import RuleSpec
-from shopfloor.engine.scenario import Disturbances
 from shopfloor.policies.model import DispatchModel, Fact
 from shopfloor.policies.network import CandidateActor
+from shopfloor.training.bank import TrainingData, compiled_bank, problems_hash, training_data
 from shopfloor.training.checkpoint import Checkpoint, TrainingKey, open_checkpoint
 from shopfloor.training.labels import make_labels
 from shopfloor.training.ppo import FineTuned, GameSetting, LogMetrics, Progress, fine_tune
@@ -33,23 +30,9 @@ from shopfloor.training.presets import Preset
 from shopfloor.training.tune_rules import TunedRules, tune_rules
 from shopfloor.training.validation import ValidationSet, validation_set
 from shopfloor.training.warm_start import LabelledStates, warm_start
+from shopfloor.twin.model import TwinModel
 
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, eq=False)
-class TrainingData:
-    """What a training sees.
-
-    Attributes:
-        training: Instances to learn on.
-        validation: Instances to choose the best weights on; never learned on, never those of the gate.
-        disturbances: How rough the plant really is.
-    """
-
-    training: tuple[Instance, ...]
-    validation: tuple[Instance, ...]
-    disturbances: Disturbances = field(default_factory=Disturbances)
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,7 +59,7 @@ class TrainResult:
 
 
 def train(
-    data: TrainingData,
+    data: TrainingData | TwinModel,
     preset: Preset,
     *,
     seed: int,
@@ -90,13 +73,15 @@ def train(
     The same data, preset and seed give the same weights on one thread, unless the run was resumed.
 
     Args:
-        data: Instances, see `training_data` for those of a twin.
+        data: Instances, or the twin to draw them from.
         seed: Of every draw.
         directory: Holds this training's checkpoint and nothing else.
         tuned: Rules tuned before; None = tune them here.
         progress: Called with (step, share of the step done, message).
         log_metrics: Called with (metrics, step number).
     """
+    if isinstance(data, TwinModel):
+        data = training_data(data, preset, seed=seed)
     run = _Training(data, preset, seed=seed, directory=directory, listeners=(progress, log_metrics))
     with _one_thread():
         return run.result(tuned)
@@ -129,9 +114,9 @@ class _Training:
         self.progress, self.log_metrics = listeners
         self.seconds: dict[str, float] = {}
         with self._timed("compile"):
-            self.training = [compile_instance(instance) for instance in data.training]
-            self.held_out = [compile_instance(instance) for instance in data.validation]
-        data_hash = problems_hash([*self.training, *self.held_out], data.disturbances)
+            self.bank = compiled_bank(data.training, data.dynamic_training)
+            self.held_out = compiled_bank(data.validation, data.dynamic_validation)
+        data_hash = problems_hash([*self.bank.all, *self.held_out.all], data.disturbances)
         self.checkpoint: Checkpoint = open_checkpoint(
             directory, TrainingKey(preset.config_hash(), data_hash, seed)
         )
@@ -146,7 +131,7 @@ class _Training:
         with self._timed("warm_start"):
             actor, history = self.warm_actor(labels, tuned.best, validation)
         with self._timed("ppo"):
-            setting = GameSetting(self.training, tuned.best, self.disturbances, validation)
+            setting = GameSetting(self.bank, tuned.best, self.disturbances, validation)
             fine = fine_tune(
                 actor,
                 setting,
@@ -168,7 +153,7 @@ class _Training:
         if stored is not None:
             return TunedRules.from_rows(stored)
         tuned = tune_rules(
-            self.training, budget=self.preset.tune, seed=self.seed, progress=self._reporter("tune")
+            self.bank.calm, budget=self.preset.tune, seed=self.seed, progress=self._reporter("tune")
         )
         self.checkpoint.save_json("tuned_rules", tuned.as_rows())
         return tuned
@@ -179,7 +164,7 @@ class _Training:
         if stored is not None:
             return LabelledStates(**stored)
         labels = make_labels(
-            self.training,
+            self.bank,
             rule,
             self.preset.labels,
             disturbances=self.disturbances,
@@ -277,13 +262,4 @@ def weights_hash(weights: ActorWeights) -> str:
     digest = hashlib.sha256()
     for name, value in weights._asdict().items():
         digest.update(f"{name}{value.shape}".encode() + np.ascontiguousarray(value).tobytes())
-    return digest.hexdigest()
-
-
-def problems_hash(problems: Sequence[Compiled], disturbances: Disturbances) -> str:
-    """Return SHA-256 of everything that training sees, the observation's meaning included."""
-    digest = hashlib.sha256(f"{OBSERVATION_SCHEMA_HASH}{disturbances!r}".encode())
-    for problem in problems:
-        for array in problem.problem:
-            digest.update(f"{array.shape}".encode() + np.ascontiguousarray(array).tobytes())
     return digest.hexdigest()

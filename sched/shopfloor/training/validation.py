@@ -1,6 +1,6 @@
 """Score a dispatcher against the tuned rule on instances that training never sees, always deterministic.
 
-Each validation instance is played calm and disturbed, with the same noise for everybody. Nothing is
+Calm instances are played as planned, dynamic ones disturbed, with the same noise for everybody. Nothing is
 sampled: the best of N runs on a hidden future would be clairvoyant. The final judgement is not made here:
 that is the gate's, on other instances.
 """
@@ -16,6 +16,7 @@ from shopfloor.engine.arrays import Compiled
 from shopfloor.engine.dispatch import dispatch, quick_cost
 from shopfloor.engine.rules import RuleSpec
 from shopfloor.engine.scenario import Disturbances, Scenario, realise
+from shopfloor.training.bank import Bank
 from shopfloor.training.curriculum import EpisodeResult
 
 NOISE_SEED = 900_000
@@ -42,16 +43,19 @@ class ValidationSet:
     cases: tuple[ValidationCase, ...]
     reference: tuple[float, ...]
 
-    def results(self, spec: RuleSpec | ActorSpec, *, only_calm: bool = False) -> list[EpisodeResult]:
-        """Play every case, or the calm ones."""
+    def results(self, spec: RuleSpec | ActorSpec) -> list[EpisodeResult]:
+        """Play every case."""
         rows = []
         for case, reference in zip(self.cases, self.reference, strict=True):
-            if only_calm and case.scenario is not None:
-                continue
             outcome = dispatch(case.problem, spec, scenario=case.scenario)
             done = float(outcome.is_scheduled.mean()) if len(outcome.code) else 1.0
             rows.append(EpisodeResult(quick_cost(case.problem, outcome), reference, done))
         return rows
+
+    @property
+    def n_calm(self) -> int:
+        """How many cases go as planned."""
+        return sum(case.scenario is None for case in self.cases)
 
     def ratio(self, spec: RuleSpec | ActorSpec) -> float:
         """Return total cost over the tuned rule's, all cases; below 1 = better than the rule."""
@@ -67,19 +71,17 @@ def total_ratio(results: Sequence[EpisodeResult]) -> float:
     return cost / reference
 
 
-def validation_set(
-    problems: Sequence[Compiled], rule: RuleSpec, disturbances: Disturbances, *, seed: int
-) -> ValidationSet:
-    """Return the cases of held-out instances, each calm and disturbed.
+def validation_set(bank: Bank, rule: RuleSpec, disturbances: Disturbances, *, seed: int) -> ValidationSet:
+    """Return the cases of held-out instances: the calm ones as planned, the dynamic ones disturbed.
 
     Args:
         rule: The tuned rule to be measured against.
         seed: Of the noise.
     """
-    calm = [ValidationCase(problem, None) for problem in problems]
+    calm = [ValidationCase(problem, None) for problem in bank.calm]
     rough = [
         ValidationCase(problem, realise(problem, disturbances, NOISE_SEED + 10_007 * seed + i))
-        for i, problem in enumerate(problems)
+        for i, problem in enumerate(bank.dynamic)
     ]
     cases = (*calm, *rough)
     reference = tuple(
