@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 import numpy as np
+
 from shopfloor.domain.calendar import OpenTime
 from shopfloor.domain.instance import Commitment, CommitmentKind, Instance, Job, Operation
 from shopfloor.domain.plant import Machine, Plant

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+
 from shopfloor.evaluation.bar import GateConfig
 from shopfloor.evaluation.criteria import BEATS_CHAMPION, BEATS_RULE
 from shopfloor.evaluation.evidence import Evidence, LatencyRow, ReplayRow, ScoreRow, ScoreTable, StressRow

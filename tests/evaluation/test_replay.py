@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from evaluation_cases import DAY, tiny_instance
+
 from shopfloor.data.assembly import AssemblyOptions, assemble
 from shopfloor.domain.fingerprint import instance_fingerprint
 from shopfloor.engine.arrays import compile_instance

@@ -7,9 +7,10 @@ from html import unescape
 from pathlib import Path
 
 import pytest
+from test_gate import evidence
+
 from shopfloor.evaluation.gate import judge
 from shopfloor.evaluation.report import render_report, title_of
-from test_gate import evidence
 
 
 def render(tmp_path: Path, factor: float, **changes: object) -> str:

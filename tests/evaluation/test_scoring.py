@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from evaluation_cases import tiny_instance
+
 from shopfloor.domain.kpis import compute_kpis
 from shopfloor.engine.dispatch import greedy_list, to_schedule
 from shopfloor.engine.rules import Rule, RuleSpec

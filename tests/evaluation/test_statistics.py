@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from shopfloor.evaluation.statistics import bootstrap_interval, compare, compare_by_case, ratio_of_sums
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from evaluation_cases import DAY, tiny_instance
+
 from shopfloor.evaluation.stress import (
     SCENARIOS,
     all_urgent,

@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from evaluation_cases import tiny_instance
+
 from shopfloor.domain.errors import InvalidInstance
 from shopfloor.engine.arrays import compile_instance
 from shopfloor.engine.dispatch import dispatch, greedy_list

@@ -19,6 +19,7 @@ from shopfloor.engine.actor import ActorSpec
 from shopfloor.engine.dispatch import Outcome, best_of, dispatch, greedy_list
 from shopfloor.engine.layout import Ints
 from shopfloor.engine.rules import Rule, RuleSpec
+from shopfloor.evaluation.evidence import BEST_OF
 
 if TYPE_CHECKING:
     from shopfloor.engine.arrays import Compiled
@@ -152,7 +153,7 @@ def tuned_rules(specs: Sequence[RuleSpec]) -> tuple[Contestant, ...]:
 
 def learned(name: str, model: DispatchModel, *, sampling: Sampling | None = None) -> Contestant:
     """Return a stored model as a contestant."""
-    suffix = "" if sampling is None else f" best of {sampling.n}"
+    suffix = "" if sampling is None else f"{BEST_OF}{sampling.n}"
     return Contestant(name + suffix, model.spec(), sampling)
 
 

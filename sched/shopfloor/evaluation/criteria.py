@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from shopfloor.evaluation.bar import GateConfig, KpiMargin
-from shopfloor.evaluation.evidence import HISTORY, PRIMARY_KPI, Evidence
+from shopfloor.evaluation.evidence import BEST_OF, HISTORY, Evidence
 from shopfloor.evaluation.statistics import PairedComparison, compare_by_case, finite_or_none
 
 BEATS_RULE = "beats_best_tuned_rule"
@@ -144,11 +144,18 @@ def _kpi_criterion(evidence: Evidence, bar: GateConfig, kpi: str, margin: KpiMar
     allowed = margin.relative * abs(mean_theirs) + margin.absolute
     high = result.difference_interval.high
     detail = (
-        f"{mean_ours:.4g} against greedy's {mean_theirs:.4g}; loss {result.difference:+.3g} "
-        f"[{result.difference_interval.low:+.3g}, {high:+.3g}], at most {allowed:.3g}"
+        f"{_show(mean_ours)} against greedy's {_show(mean_theirs)}; loss {_show(result.difference)} "
+        f"[{_show(result.difference_interval.low)}, {_show(high)}], at most {_show(allowed)}"
     )
     interval = (finite_or_none(result.difference_interval.low), finite_or_none(high))
     return Criterion(name, high <= allowed + 1e-9, result.difference, allowed, interval, detail)
+
+
+def _show(value: float) -> str:
+    """Return a number with about three digits and no exponent."""
+    digits = 0 if abs(value) >= 100 else 2 if abs(value) >= 1 else 4
+    text = f"{value:.{digits}f}"
+    return text.rstrip("0").rstrip(".") if "." in text else text
 
 
 def all_plans_valid(evidence: Evidence, _bar: GateConfig) -> tuple[Criterion, ...]:
@@ -228,11 +235,19 @@ def no_worse_than_history(evidence: Evidence, bar: GateConfig) -> tuple[Criterio
 
 
 def primary_comparisons(evidence: Evidence, *, seed: int = 0) -> dict[str, PairedComparison]:
-    """Return candidate against every other contestant on the primary KPI, by opponent."""
-    ours = evidence.scores.values(evidence.candidate, PRIMARY_KPI)
+    """Return the candidate against every other contestant on the primary KPI, by opponent.
+
+    Like meets like: who samples is compared with the candidate's own samples, who does not with its plain
+    run.
+    """
+    names = evidence.scores.contestants
+    sampler = next((name for name in names if name.startswith(evidence.candidate + BEST_OF)), None)
     found = {}
-    for name in evidence.scores.contestants:
-        theirs = evidence.scores.values(name, PRIMARY_KPI)
-        if name != evidence.candidate and ours.keys() & theirs.keys():
+    for name in names:
+        us = sampler if BEST_OF in name else evidence.candidate
+        if us is None or name in (us, evidence.candidate):
+            continue
+        ours, theirs = evidence.scores.values(us), evidence.scores.values(name)
+        if ours.keys() & theirs.keys():
             found[name] = compare_by_case(ours, theirs, seed=seed)
     return found

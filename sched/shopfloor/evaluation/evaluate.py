@@ -19,7 +19,7 @@ import numpy as np
 from shopfloor.engine.rules import RuleSpec
 from shopfloor.evaluation import contestant as who
 from shopfloor.evaluation.contestant import Contestant, Sampling
-from shopfloor.evaluation.evidence import Evidence, LatencyRow, ReplayRow, ScoreTable, StressRow
+from shopfloor.evaluation.evidence import BEST_OF, Evidence, LatencyRow, ReplayRow, ScoreTable, StressRow
 from shopfloor.evaluation.past import Frames
 from shopfloor.evaluation.replay import replay_weeks
 from shopfloor.evaluation.scoring import Arena, Progress, enter, play, score_on_suite
@@ -60,7 +60,7 @@ class EvaluationSize:
         return max(-(-3 * self.n_static // 2), 3 * self.n_dynamic)
 
 
-SMALL = EvaluationSize(n_static=12, n_dynamic=6, n_weeks=2, n_stress=2, n_samples=64, sampling_s=0.3)
+SMALL = EvaluationSize(n_static=12, n_dynamic=6, n_weeks=2, n_stress=2, n_samples=64, sampling_s=0.25)
 FULL = EvaluationSize()
 SIZES: Mapping[str, EvaluationSize] = {"small": SMALL, "full": FULL}
 
@@ -161,12 +161,10 @@ def _cut(suite: Sequence[SuiteCase], size: EvaluationSize) -> list[SuiteCase]:
 
 def _contestants(trial: Trial) -> dict[str, Contestant]:
     """Return everybody who plays all cases; a model is `candidate` or `champion`, whatever its own name."""
-    players = [
-        who.greedy(),
-        *who.textbook_rules(),
-        *who.tuned_rules(trial.tuned),
-        who.learned(who.CANDIDATE, trial.candidate),
-    ]
+    tuned = who.tuned_rules(trial.tuned)
+    known = {player.content_hash for player in tuned}
+    textbook = (player for player in who.textbook_rules() if player.content_hash not in known)
+    players = [who.greedy(), *textbook, *tuned, who.learned(who.CANDIDATE, trial.candidate)]
     if trial.champion is not None:
         players.append(who.learned(who.CHAMPION, trial.champion))
     return dict(who.by_name(players))
@@ -181,7 +179,7 @@ def _samplers(
     sampling = Sampling(size.n_samples, trial.candidate.temperature, size.sampling_s)
     players = [who.learned(who.CANDIDATE, trial.candidate, sampling=sampling)]
     if best is not None:
-        players.append(Contestant(f"{best} best of {sampling.n}", field_of[best].spec, sampling))
+        players.append(Contestant(f"{best}{BEST_OF}{sampling.n}", field_of[best].spec, sampling))
     return dict(who.by_name(players))
 
 

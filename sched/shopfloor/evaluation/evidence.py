@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
 PRIMARY_KPI = "avoidable_weighted_tardiness"
+BEST_OF = " best of "
+"""In the name of a contestant that samples: it is compared with samplers only."""
 HISTORY = "history"
 """The contestant's name of what the plant really did."""
 

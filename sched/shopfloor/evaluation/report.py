@@ -67,7 +67,7 @@ def render_report(
 
 def _named(evidence: Evidence, name: str) -> str:
     """Return the contestant's name with its office, as HTML."""
-    offices = {evidence.greedy: "the plant's greedy", evidence.champion: "champion", evidence.candidate: ""}
+    offices = {evidence.greedy: "the plant's own", evidence.champion: "champion", evidence.candidate: ""}
     office = offices.get(name, "")
     return escape(name) + (f' <span class="office">{escape(office)}</span>' if office else "")
 
@@ -132,7 +132,8 @@ def _criteria(verdict: Verdict) -> str:
 def _paired(evidence: Evidence, comparisons: dict[str, PairedComparison]) -> str:
     note = (
         "Avoidable weighted tardiness = weighted days late minus what no scheduler could win back. "
-        "Ratio of sums over the same cases; the interval resamples cases in pairs (BCa, 10 000 times)."
+        "Ratio of sums over the same cases, best-of-N against best-of-N only; the interval resamples cases "
+        "in pairs (BCa, 10 000 times)."
     )
     rows = []
     for name, found in sorted(comparisons.items(), key=lambda item: -item[1].ratio):
@@ -172,7 +173,10 @@ def _contestants(evidence: Evidence) -> str:
             n_cases = len({row.case for row in rows})
             parts.append(f'<p class="note"><b>{n_cases} {kind} cases</b>: {meaning}</p>')
             parts.append(_kpi_table(evidence, rows))
-    note = "Means over the cases; the best of each column in bold, the candidate's line shaded."
+    note = (
+        "Means over the cases; the best of each column in bold, the candidate's line shaded. Greedy is the "
+        "plant's list where everything is known, and the same key as an event-driven dispatcher elsewhere."
+    )
     return section("All contestants, all KPIs", note, *parts)
 
 

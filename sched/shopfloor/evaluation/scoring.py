@@ -146,7 +146,8 @@ def score_on_suite(
         contestants: By name; one that samples plays static cases only.
         suite: The cases.
         suite_hash: Names the suite in the rows.
-        store: JSON-lines file of rows; read first, appended to as rows are made.
+        store: JSON-lines file of rows; read first, appended to as rows are made. Two names for one way of
+            working are scored once.
         progress: Called after every row.
     """
     known = {row.key: row for row in read_rows(store)} if store is not None else {}
@@ -163,6 +164,7 @@ def score_on_suite(
             if row is None:
                 arena = arena or enter(case)
                 row = play(arena, contestant, suite_hash=suite_hash, seed=case.scenario_seed)
+                known[row.key] = row
                 if store is not None:
                     append_row(store, row)
             rows.append(replace(row, contestant=contestant.name))
