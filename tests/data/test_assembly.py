@@ -9,11 +9,12 @@ from datetime import UTC, datetime, timedelta
 
 import pandas as pd
 import pytest
+from tiny_plant import AS_OF, NOW, ZONE, frames, machine, ran, step
+
 from shopfloor.data.assembly import AssemblyOptions, assemble, assemble_with_notes
 from shopfloor.domain.errors import InvalidCalendar
 from shopfloor.domain.fingerprint import instance_fingerprint
 from shopfloor.domain.instance import CommitmentKind, Instance, UnassignedCode
-from tiny_plant import AS_OF, NOW, ZONE, frames, machine, ran, step
 
 DAY = 1440
 

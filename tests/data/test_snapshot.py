@@ -9,6 +9,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 import sqlalchemy as sa
+
 from shopfloor.data.connection import open_readonly
 from shopfloor.data.durable import folder_in_one_step
 from shopfloor.data.frames import FRAME_DTYPES, SNAPSHOT_TABLES

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pandas as pd
+
 from shopfloor.data.assembly import assemble
 from shopfloor.data.plan_rows import PlanRecord
 from shopfloor.domain.instance import Instance
