@@ -102,7 +102,7 @@ class PlantSpec:
     lead_max_days: int = 35
     flow_allowance: float = 1.5
     slack_mean_days: float = 41.5
-    slack_sd_days: float = 12.0
+    slack_sd_days: float = 13.0
     urgency_days: float = 5.0
     overtime_share: float = 0.35
     temperature: float = 1.0
