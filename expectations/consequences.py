@@ -1,8 +1,8 @@
 """What a row that was set aside takes with it, and when so much is gone that the rest is not worth planning.
 
-A machine takes its actuals, downtime and restrictions; an unusable actual of an open operation takes the operation,
-because nobody knows whether it runs; an open operation takes the later ones of its order, because they have nothing to
-wait for. An operation that runs on the floor is never taken by another.
+A machine takes its actuals, downtime and restrictions; an unusable actual of an open operation takes the
+operation, because nobody knows whether it runs; an open operation takes the later ones of its order,
+because they have nothing to wait for. An operation that runs on the floor is never taken by another.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
-"""Data Docs that open with the network off: every page without scripts and foreign addresses, an index of all runs.
+"""Data Docs that open with the network off: pages without scripts and foreign addresses, an index of runs.
 
-Great Expectations writes pages that load 15 files from the internet, list nothing without them, and escape no value.
-Here each page loses its scripts, links and styles, gets ours and a policy that forbids any request.
+Great Expectations writes pages that load 15 files from the internet, list nothing without them, and escape
+no value. Here each page loses its scripts, links and styles, gets ours and a policy that forbids any
+request.
 """
 
 from __future__ import annotations
@@ -72,7 +73,7 @@ def offline(page: str) -> str:
 
 
 def remember(ledger: Path, run: dict[str, Any], pages: Iterable[str]) -> list[dict[str, Any]]:
-    """Add a run to the ledger of pages, drop the oldest beyond 120 with their pages; return it, the latest first."""
+    """Add a run to the ledger of pages, drop what is older than 120 runs; return it, the latest first."""
     kept = [entry for entry in _read(ledger) if entry["slug"] != run["slug"]]
     entries = [{**run, "pages": list(pages)}, *kept]
     for old in entries[MAX_RUNS:]:

@@ -1,6 +1,7 @@
 """What the rules may know: the run, the tables with their types made sure of, and who exists.
 
-It never changes the frames that came in, and never guesses: what cannot be read as its type is marked, not repaired.
+It never changes the frames that came in, and never guesses: what cannot be read as its type is marked, not
+repaired.
 """
 
 from __future__ import annotations
@@ -141,7 +142,7 @@ class PlantFacts:
 
 
 def typed_frame(frame: pd.DataFrame, shape: TableShape) -> pd.DataFrame:
-    """Return a copy with plain types: text `object`, numbers `float64`, times `datetime64[us]`, positions in `_row`.
+    """Return a copy with plain types: text, `float64`, `datetime64[us]`; positions are in `_row`.
 
     A value that cannot be read as its type becomes missing and `_<column>_is_readable` is False in its row.
     Markup in text is escaped, because the pages of Great Expectations are not.

@@ -83,7 +83,8 @@ class ValidationReport:
         findings: Broken rules, the most severe first.
         quarantined: Rows that were set aside, one entry per row and rule.
         clean_frames: The frames less the rows set aside; the same tables as came in. To fit, watch and count.
-        planning_frames: The same, but open operations that were set aside stay, so that the plan can name them as
+        planning_frames: The same, but open operations that were set aside stay, so that the plan can name
+        them as
             quarantined; give `quarantined_operations` to the assembly with them.
         row_counts: Rows per table as they came in.
         n_rules: Expectations that were checked.
@@ -126,7 +127,8 @@ class ValidationReport:
         Those that only wait for one of them are left out: the assembly finds them, with the reason.
         """
         rows = (row for row in self.quarantined if row.table_name == "production_jobs")
-        return tuple(sorted({row.row_key for row in rows if row.rule != ROUTE_BROKEN and row.row_key}))
+        ids = {row.row.get("job_id") for row in rows if row.rule != ROUTE_BROKEN}
+        return tuple(sorted(str(name) for name in ids if name))
 
     @property
     def quarantined_counts(self) -> dict[str, int]:

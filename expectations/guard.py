@@ -1,6 +1,7 @@
 """The same door without Great Expectations: empty tables, missing columns, empty columns, in milliseconds.
 
-For the daily path when the library itself fails. It sets no row aside; what it lets through the assembly still judges.
+For the daily path when the library itself fails. It sets no row aside; what it lets through the assembly
+still judges.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """What was really run: machines and times that can be, no more at once than a machine can do.
 
-A wrong past is set aside or noted. Only what seems to run now touches a plan: of more running operations than a machine
-has slots the last started count, the others were never booked out.
+A wrong past is set aside or noted. Only what seems to run now touches a plan: of more running operations
+than a machine has slots the last started count, the others were never booked out.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The door to Great Expectations: run suites over batches in an ephemeral context, and read what they say.
 
-No project folder, no telemetry, nothing kept but the pages. A rule that cannot be checked counts as broken: at its own
-severity when it would stop the run, else as a warning.
+No project folder, no telemetry, nothing kept but the pages. A rule that cannot be checked counts as broken:
+at its own severity when it would stop the run, else as a warning.
 """
 
 from __future__ import annotations
@@ -129,7 +129,7 @@ def _raised(exception_info: Mapping[str, Any]) -> str:
     )
 
 
-def _site(docs_dir: Path) -> dict[str, Any]:
+def _site(docs_dir: Path) -> Any:
     return {
         "class_name": "SiteBuilder",
         "show_how_to_buttons": False,

@@ -20,10 +20,14 @@ if TYPE_CHECKING:
 SHAPE = TableShape(
     table="production_jobs",
     key=("job_id",),
-    needed=("job_id", "family_name", "process_order", "processing_time", "priority", "lcd_date", "machine_type", "status"),
+    needed=(
+        "job_id", "family_name", "process_order", "processing_time", "priority", "lcd_date", "machine_type",
+        "status",
+    ),
     expected=("plan_date",),
     optional=(
-        "order_id", "created_at", "quantity", "lot_size", "material_ready_at", "actual_start", "remaining_minutes",
+        "order_id", "created_at", "quantity", "lot_size", "material_ready_at", "actual_start",
+        "remaining_minutes",
     ),
     numbers=("processing_time", "priority", "quantity", "lot_size", "remaining_minutes"),
     instants=("lcd_date", "plan_date", "created_at", "material_ready_at", "actual_start"),
@@ -250,7 +254,7 @@ def usual_hours(facts: PlantFacts) -> tuple[float | None, float | None]:
 
 
 def is_usual_time(jobs: pd.DataFrame) -> pd.Series:
-    """Return per operation whether its time is near the median of the same step of its family (4 or more peers)."""
+    """Return per operation whether its time is near the median of 4 or more like it."""
     per_piece = jobs["processing_time"] / jobs["quantity"].where(jobs["quantity"] > 0, 1.0).fillna(1.0)
     peers = per_piece.groupby([jobs["family_name"].fillna(""), jobs["process_order"].fillna("")])
     ratio = per_piece / peers.transform("median").where(peers.transform("count") >= 4)
@@ -292,7 +296,7 @@ def ended_operations(facts: PlantFacts) -> set[str]:
 
 
 def priority_slack_correlation(jobs: pd.DataFrame) -> float:
-    """Return the rank correlation of priority with days from creation to due date; -1 when it cannot be told."""
+    """Return the rank correlation of priority with days from creation to due date; -1 = cannot be told."""
     orders = jobs.assign(order=order_ids(jobs)).drop_duplicates("order")
     pairs = orders[["priority"]].assign(slack=(orders["lcd_date"] - orders["created_at"]).dt.days).dropna()
     if len(pairs) < 30 or pairs["priority"].nunique() < 2 or pairs["slack"].nunique() < 2:

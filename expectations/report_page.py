@@ -1,4 +1,4 @@
-"""The pages a planner reads: one per run with verdict, findings and rows set aside, and the index of all runs.
+"""The pages a planner reads: one per run with verdict, findings and rows set aside, and the index of runs.
 
 Static HTML without scripts; every value is escaped here.
 """
@@ -44,8 +44,8 @@ def run_page(report: ValidationReport, *, pages: Mapping[str, Path], style: str)
         "<section><h2>Tables</h2>",
         _tables(report, pages),
         "</section>",
-        "<footer>stop: the data is refused. quarantine: the row is set aside, the rest goes on. warn: written down."
-        "</footer>",
+        "<footer>stop: the data is refused. quarantine: the row is set aside, the rest goes on. "
+        "warn: written down.</footer>",
     ]
     return _page(f"Data of {report.run_name}", body, style)
 
@@ -127,7 +127,8 @@ def _table(columns: Sequence[str], rows: Sequence[str]) -> str:
     heads = "".join(
         f'<th class="n">{name[:-2]}</th>' if name.endswith(" n") else f"<th>{name}</th>" for name in columns
     )
-    return f'<div class="scroll"><table><thead><tr>{heads}</tr></thead><tbody>{"".join(rows)}</tbody></table></div>'
+    body = "".join(rows)
+    return f'<div class="scroll"><table><thead><tr>{heads}</tr></thead><tbody>{body}</tbody></table></div>'
 
 
 def _mark(kind: str, word: str) -> str:

@@ -1,7 +1,7 @@
 """The operations of an order as a route: which order, which step, and whether the steps before it are there.
 
-A route is broken by two operations in one place and by a hole between two steps. A missing beginning is no hole:
-plants archive what is done. It knows nothing of severities.
+A route is broken by two operations in one place and by a hole between two steps. A missing beginning is no
+hole: plants archive what is done. It knows nothing of severities.
 """
 
 from __future__ import annotations
@@ -37,7 +37,8 @@ def has_own_place(jobs: pd.DataFrame, *, is_unique: pd.Series) -> pd.Series:
 def has_predecessor(jobs: pd.DataFrame) -> pd.Series:
     """Return per operation whether no step is missing between the first one that is there and this one.
 
-    A plant that numbers its steps 10, 20, 30 has no holes: the usual distance of two steps is learned from the data.
+    A plant that numbers its steps 10, 20, 30 has no holes: the usual distance of two steps is learned from
+    the data.
     """
     places = pd.DataFrame({"order": order_ids(jobs), "step": step_numbers(jobs)}).dropna()
     steps = places.drop_duplicates().sort_values(["order", "step"], kind="stable")

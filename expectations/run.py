@@ -5,12 +5,12 @@ It decides nothing about the run: a caller asks `is_stopped`. When a page cannot
 
 from __future__ import annotations
 
-import json
 import logging
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from expectations.consequences import SENTENCES, BrokenRules, masses, take_along
@@ -126,20 +126,33 @@ def _set_aside(
 def _rows(
     broken: BrokenRules, frames: Mapping[str, pd.DataFrame], *, snapshot_id: str
 ) -> list[QuarantinedRow]:
-    return [
-        QuarantinedRow(
-            snapshot_id=snapshot_id,
-            table_name=table,
-            row_key=_key(frames[table], table, row),
-            column_name=column,
-            value=_value(frames[table], column, row),
-            rule=rule,
-            row_json=_json(frames[table], row),
-        )
-        for table in SHAPES
-        for row, rules in sorted(broken.get(table, {}).items())
-        for rule, column in rules.items()
-    ]
+    found = []
+    for table in (name for name in SHAPES if name in broken):
+        rows = sorted(broken[table])
+        for row, key in zip(rows, _distinct_keys(frames[table], table, rows), strict=True):
+            whole = _plain_row(frames[table], row)
+            found += [
+                QuarantinedRow(
+                    snapshot_id=snapshot_id,
+                    table_name=table,
+                    row_key=key,
+                    column_name=column,
+                    value=_value(frames[table], column, row),
+                    rule=rule,
+                    row=whole,
+                )
+                for rule, column in broken[table][row].items()
+            ]
+    return found
+
+
+def _distinct_keys(frame: pd.DataFrame, table: str, rows: list[int]) -> list[str]:
+    """Return the key of each row, with its position where the key is missing or was there before."""
+    keys: list[str] = []
+    for row in rows:
+        key = _key(frame, table, row)
+        keys.append(f"{key} (row {row})".strip() if not key.strip("|") or key in keys else key)
+    return keys
 
 
 def _examples(frame: pd.DataFrame, table: str, column: str, rows: tuple[int, ...]) -> tuple[str, ...]:
@@ -157,11 +170,15 @@ def _value(frame: pd.DataFrame, column: str, row: int) -> str:
     return shown(frame[column].iloc[row]) if column in frame else ""
 
 
-def _json(frame: pd.DataFrame, row: int) -> str:
-    values = {str(name): value for name, value in frame.iloc[row].items()}
-    return json.dumps(
-        {name: None if pd.isna(value) else value for name, value in values.items()}, default=str
-    )
+def _plain_row(frame: pd.DataFrame, row: int) -> dict[str, str | int | float | bool | None]:
+    """Return a row as plain values: numbers stay numbers, missing is None, the rest is text."""
+    values = ((str(name), frame[name].iloc[row]) for name in frame.columns)
+    return {name: None if pd.isna(value) else _plain(value) for name, value in values}
+
+
+def _plain(value: object) -> str | int | float | bool:
+    plain = value.item() if isinstance(value, np.generic) else value
+    return plain if isinstance(plain, (str, bool, int, float)) else str(plain)
 
 
 def _clean(

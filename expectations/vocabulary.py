@@ -1,6 +1,7 @@
 """How a rule is written: the severity, the name and the sentence that every expectation carries.
 
-Great Expectations calls the severities critical, warning and info; its pages do not show them, so the sentence does.
+Great Expectations calls the severities critical, warning and info; its pages do not show them, so the
+sentence does.
 """
 
 from __future__ import annotations
@@ -120,8 +121,8 @@ def column_suite(shape: TableShape, *, text_length: int = 128) -> list[Expectati
 def is_first_of_its_key(frame: pd.DataFrame, key: tuple[str, ...]) -> pd.Series:
     """Return per row whether it may stay under its key.
 
-    A plain repetition keeps its first row; rows that contradict each other under one key all go, because nobody can
-    tell which is right. Rows with a missing key are judged by the rule of that column.
+    A plain repetition keeps its first row; rows that contradict each other under one key all go, because
+    nobody can tell which is right. Rows with a missing key are judged by the rule of that column.
     """
     columns = [name for name in frame.columns if not name.startswith("_")]
     has_key = frame[list(key)].notna().all(axis=1)
