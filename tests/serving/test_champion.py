@@ -6,6 +6,7 @@ import time
 from pathlib import Path
 
 import pytest
+
 from shopfloor.data.connection import open_database
 from shopfloor.data.ledger import current_champion, history
 from shopfloor.data.rollout import RolloutState, read_rollout, write_rollout

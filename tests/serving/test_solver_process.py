@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from learning_plants import random_instance
+
 from shopfloor.engine.arrays import compile_instance
 from shopfloor.engine.dispatch import dispatch, to_schedule
 from shopfloor.engine.rules import Rule, RuleSpec

@@ -56,7 +56,7 @@ def messages_of(incidents: Sequence[Incident]) -> tuple[Message, ...]:
         Message(
             dedupe_key=f"incident:{incident.code}",
             title=f"shopfloor {incident.severity}: {incident.code}",
-            body=f"{incident.summary}\nincident {incident.incident_id}",
+            body=incident.summary,
         )
         for incident in loud.values()
     )
