@@ -43,7 +43,9 @@ def _publish(function: str, key: str, description: str, **content: Any) -> None:
     import prefect.artifacts
 
     try:
-        getattr(prefect.artifacts, function)(key=artifact_key(key), description=description or None, **content)
+        getattr(prefect.artifacts, function)(
+            key=artifact_key(key), description=description or None, **content
+        )
     except Exception as error:
         log.warning("artifact_lost key=%s cause=%s", key, error)
 
@@ -80,9 +82,13 @@ class Progress:
 
         try:
             if self._artifact is None:
-                created = create_progress_artifact(key=self._key, progress=float(percent), description=f"{stage}: {message}")
+                created = create_progress_artifact(
+                    key=self._key, progress=float(percent), description=f"{stage}: {message}"
+                )
                 self._artifact = created if isinstance(created, UUID) else None
             else:
-                update_progress_artifact(artifact_id=self._artifact, progress=float(percent), description=f"{stage}: {message}")
+                update_progress_artifact(
+                    artifact_id=self._artifact, progress=float(percent), description=f"{stage}: {message}"
+                )
         except Exception as error:
             log.debug("progress_lost key=%s cause=%s", self._key, error)

@@ -24,13 +24,16 @@ app = typer.Typer(
 
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
 AsOf = Annotated[
-    str | None, typer.Option("--as-of", help="What counts as now, ISO 8601; without offset it is plant-local.")
+    str | None,
+    typer.Option("--as-of", help="What counts as now, ISO 8601; without offset it is plant-local."),
 ]
 Seed = Annotated[int | None, typer.Option(help="Seed of every random draw; default SHOPFLOOR_SEED.")]
 
 
 @app.callback()
-def _before(verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Log what happens to stderr.")] = False) -> None:
+def _before(
+    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Log what happens to stderr.")] = False,
+) -> None:
     from flows.console import set_up_logging
 
     set_up_logging(verbose=verbose)
@@ -54,8 +57,12 @@ def _instant(text: str | None) -> datetime | None:
 
 @app.command()
 def demo(
-    quick: Annotated[bool, typer.Option("--quick", help="A tiny plant and the tiny preset, no servers: under a minute.")] = False,
-    preset: Annotated[str | None, typer.Option(help="Training preset; default small, with --quick tiny.")] = None,
+    quick: Annotated[
+        bool, typer.Option("--quick", help="A tiny plant and the tiny preset, no servers: under a minute.")
+    ] = False,
+    preset: Annotated[
+        str | None, typer.Option(help="Training preset; default small, with --quick tiny.")
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Run the whole story on an embedded plant: history, weekly cycle, today's schedule, what to look at."""
@@ -68,10 +75,14 @@ def demo(
 
 @app.command()
 def seed(
-    plant: Annotated[str, typer.Option(help="default (74 machines, 443 open operations) or tiny.")] = "default",
+    plant: Annotated[
+        str, typer.Option(help="default (74 machines, 443 open operations) or tiny.")
+    ] = "default",
     seed_value: Annotated[int, typer.Option("--seed", help="Seed of the synthetic plant.")] = 0,
     as_of: AsOf = None,
-    force: Annotated[bool, typer.Option("--force", help="Replace the plant's rows that are there. They are lost.")] = False,
+    force: Annotated[
+        bool, typer.Option("--force", help="Replace the plant's rows that are there. They are lost.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Write the synthetic plant and its history into an empty database."""
@@ -94,7 +105,9 @@ def analyse(as_of: AsOf = None, as_json: Json = False) -> None:
 
 @app.command()
 def weekly(
-    preset: Annotated[str | None, typer.Option(help="Training preset: tiny, small, full; default SHOPFLOOR_PRESET.")] = None,
+    preset: Annotated[
+        str | None, typer.Option(help="Training preset: tiny, small, full; default SHOPFLOOR_PRESET.")
+    ] = None,
     seed: Seed = None,
     as_of: AsOf = None,
     fresh: Annotated[bool, typer.Option("--fresh", help="Do not resume an unfinished cycle.")] = False,
@@ -114,7 +127,9 @@ def daily(
     as_of: AsOf = None,
     freeze: Annotated[float | None, typer.Option("--freeze", help="Frozen horizon in hours.", min=0)] = None,
     deadline: Annotated[float | None, typer.Option(help="Seconds the policy may search.", min=0.2)] = None,
-    accept_volume: Annotated[bool, typer.Option("--accept-volume", help="Plan although row counts are unusual.")] = False,
+    accept_volume: Annotated[
+        bool, typer.Option("--accept-volume", help="Plan although row counts are unusual.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Make today's plan and write it back. Exit 0: by the champion, 10: by a fallback, 11: last good plan kept."""
@@ -122,7 +137,11 @@ def daily(
     from flows.run import run_daily
 
     report = run_daily(
-        seed=seed, as_of=_instant(as_of), freeze_hours=freeze, deadline_s=deadline, accept_volume=accept_volume
+        seed=seed,
+        as_of=_instant(as_of),
+        freeze_hours=freeze,
+        deadline_s=deadline,
+        accept_volume=accept_volume,
     )
     show(report, as_json=as_json, text=report.text)
     raise typer.Exit(int(report.exit_code))
@@ -131,7 +150,9 @@ def daily(
 @app.command()
 def monitor(
     as_of: AsOf = None,
-    end_of_day: Annotated[bool, typer.Option("--end-of-day", help="Also store the day's KPIs and write its report.")] = False,
+    end_of_day: Annotated[
+        bool, typer.Option("--end-of-day", help="Also store the day's KPIs and write its report.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Compare the active plan with what really happens; send waiting alerts."""
@@ -154,7 +175,9 @@ def status(as_json: Json = False) -> None:
 
 @app.command()
 def gantt(
-    run_id: Annotated[str | None, typer.Option("--run", help="A stored run; default: the active plan.")] = None,
+    run_id: Annotated[
+        str | None, typer.Option("--run", help="A stored run; default: the active plan.")
+    ] = None,
     output: Annotated[Path, typer.Option("--output", "-o", help="HTML file to write.")] = Path("gantt.html"),
 ) -> None:
     """Draw a stored plan as one self-contained HTML file."""
@@ -167,7 +190,9 @@ def gantt(
 def bench(
     cases: Annotated[int, typer.Option(help="Instances of the frozen suite.", min=2)] = 30,
     samples: Annotated[int, typer.Option(help="Samples of the champion per instance.", min=1)] = 256,
-    output: Annotated[Path | None, typer.Option("--output", "-o", help="Also write the HTML report here.")] = None,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="Also write the HTML report here.")
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Score rules, greedy and the models on the frozen held-out suite, paired, with 95 % intervals."""
@@ -180,7 +205,8 @@ def bench(
 
 @app.command()
 def rollback(
-    reason: Annotated[str, typer.Option(help="Why; kept in the ledger.")] = "asked by an operator", as_json: Json = False
+    reason: Annotated[str, typer.Option(help="Why; kept in the ledger.")] = "asked by an operator",
+    as_json: Json = False,
 ) -> None:
     """Make the previous champion champion again."""
     from flows.console import show
@@ -192,7 +218,9 @@ def rollback(
 
 @app.command()
 def doctor(
-    settings: Annotated[bool, typer.Option("--settings", help="List every setting with its value and meaning.")] = False,
+    settings: Annotated[
+        bool, typer.Option("--settings", help="List every setting with its value and meaning.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Check what the scheduler needs, with a hint for each failure. Exit 78 when something essential is missing."""
@@ -201,7 +229,11 @@ def doctor(
 
     if settings:
         rows = describe_settings()
-        show(rows, as_json=as_json, text=lambda: "\n".join(f"{row.name:32} {row.value:40} {row.meaning}" for row in rows))
+        show(
+            rows,
+            as_json=as_json,
+            text=lambda: "\n".join(f"{row.name:32} {row.value:40} {row.meaning}" for row in rows),
+        )
         return
     findings = examine()
     show(findings, as_json=as_json, text=findings.text)

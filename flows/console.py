@@ -19,31 +19,11 @@ from typing import Any
 
 import typer
 
-from shopfloor.domain.errors import (
-    DatabaseUnavailable,
-    InvalidPlan,
-    LeaseHeld,
-    LeaseLost,
-    RefusedInput,
-    SchemaMismatch,
-    ShopfloorError,
-    StalePromotion,
-)
+from shopfloor.domain.errors import ShopfloorError
 from shopfloor.serving.exit_codes import ExitCode
 from shopfloor.settings import read_settings
 
 log = logging.getLogger(__name__)
-
-CODE_OF_ERROR: tuple[tuple[type[BaseException], ExitCode], ...] = (
-    (RefusedInput, ExitCode.INPUT_REFUSED),
-    (LeaseHeld, ExitCode.LEASE_HELD),
-    (LeaseLost, ExitCode.LEASE_LOST),
-    (StalePromotion, ExitCode.LEASE_LOST),
-    (SchemaMismatch, ExitCode.CONFIG),
-    (DatabaseUnavailable, ExitCode.STORAGE),
-    (InvalidPlan, ExitCode.INTERNAL),
-    (ShopfloorError, ExitCode.INTERNAL),
-)
 
 
 def show(result: Any, *, as_json: bool, text: Callable[[], str]) -> None:
@@ -74,7 +54,9 @@ def plain(value: Any) -> Any:
 
 def set_up_logging(*, verbose: bool) -> None:
     """Log to stderr: warnings, or everything of ours with `verbose`."""
-    logging.basicConfig(level=logging.WARNING, stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    logging.basicConfig(
+        level=logging.WARNING, stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s %(message)s"
+    )
     if verbose:
         for name in ("shopfloor", "flows", "expectations"):
             logging.getLogger(name).setLevel(logging.INFO)
@@ -91,11 +73,19 @@ def run_guarded(command: Callable[[], None]) -> int:
         return _usage_code(stop.code)
     except ShopfloorError as error:
         typer.echo(f"error: {error}", err=True)
-        return next(int(code) for kind, code in CODE_OF_ERROR if isinstance(error, kind))
+        return _code_of(error)
     except Exception as error:
-        typer.echo(f"internal error: {type(error).__name__}: {error}\nhint: details in {_write_trace()}", err=True)
-        return int(ExitCode.INTERNAL)
+        typer.echo(
+            f"internal error: {type(error).__name__}: {error}\nhint: details in {_write_trace()}", err=True
+        )
+        return _code_of(error)
     return 0
+
+
+def _code_of(error: Exception) -> int:
+    from shopfloor.serving.failures import meaning_of
+
+    return int(meaning_of(error).exit_code)
 
 
 def _usage_code(code: object) -> int:

@@ -81,7 +81,9 @@ def open_cycle(root: Path, request: CycleRequest, *, is_fresh: bool = False) -> 
             if same and not cycle.is_finished and timedelta(0) <= age <= RESUME_WITHIN:
                 return cycle
     stem = f"{request.as_of:%Y%m%dT%H%M%S}-{request.preset}-{request.seed}"
-    directory = next(path for n in range(10_000) if not (path := root / (stem if n == 0 else f"{stem}.{n}")).exists())
+    directory = next(
+        path for n in range(10_000) if not (path := root / (stem if n == 0 else f"{stem}.{n}")).exists()
+    )
     directory.mkdir()
     _write(directory / "cycle.json", request, {})
     return Cycle(directory, request, {})

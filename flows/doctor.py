@@ -112,7 +112,9 @@ def _home(settings: Settings) -> Finding:
         probe.write_text("")
         probe.unlink()
     except OSError as error:
-        return Finding("home", False, True, f"{home}: {error}", "set SHOPFLOOR_HOME to a folder that can be written")
+        return Finding(
+            "home", False, True, f"{home}: {error}", "set SHOPFLOOR_HOME to a folder that can be written"
+        )
     free_gb = shutil.disk_usage(home).free / 1e9
     is_good = free_gb >= MINIMUM_FREE_GB
     return Finding("home", is_good, True, f"{home}, {free_gb:.1f} GB free", "make room: plans need disk")
@@ -141,7 +143,9 @@ def _plant_rows(settings: Settings) -> Finding:
         return Finding("plant rows", False, True, str(error).splitlines()[0], "see database")
     detail = ", ".join(f"{name} {count}" for name, count in counts.items())
     is_good = counts.get("machines", 0) > 0 and counts.get("production_jobs", 0) > 0
-    return Finding("plant rows", is_good, True, detail, "shopfloor seed writes a synthetic plant into an empty database")
+    return Finding(
+        "plant rows", is_good, True, detail, "shopfloor seed writes a synthetic plant into an empty database"
+    )
 
 
 def _champion(settings: Settings) -> Finding:
@@ -158,19 +162,33 @@ def _champion(settings: Settings) -> Finding:
 
 
 def _kernels(settings: Settings) -> Finding:
-    count = sum(1 for _ in (settings.home_dir / "numba").rglob("*.nbi")) if (settings.home_dir / "numba").exists() else 0
-    return Finding("kernel cache", count > 0, False, f"{count} compiled kernels", "the first run compiles for about a minute")
+    count = (
+        sum(1 for _ in (settings.home_dir / "numba").rglob("*.nbi"))
+        if (settings.home_dir / "numba").exists()
+        else 0
+    )
+    return Finding(
+        "kernel cache",
+        count > 0,
+        False,
+        f"{count} compiled kernels",
+        "the first run compiles for about a minute",
+    )
 
 
 def _prefect(settings: Settings) -> Finding:
     url = settings.prefect_api_url
     if url is None:
         return Finding("Prefect", True, False, "not configured: flows run without it")
-    return Finding("Prefect", is_answering(f"{url}/health"), False, url, "shopfloor up, or unset PREFECT_API_URL")
+    return Finding(
+        "Prefect", is_answering(f"{url}/health"), False, url, "shopfloor up, or unset PREFECT_API_URL"
+    )
 
 
 def _mlflow(settings: Settings) -> Finding:
     uri = settings.tracking_uri
     if not uri.startswith("http"):
         return Finding("MLflow", True, False, uri)
-    return Finding("MLflow", is_answering(f"{uri}/health"), False, uri, "shopfloor up, or unset MLFLOW_TRACKING_URI")
+    return Finding(
+        "MLflow", is_answering(f"{uri}/health"), False, uri, "shopfloor up, or unset MLFLOW_TRACKING_URI"
+    )

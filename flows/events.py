@@ -25,6 +25,8 @@ def emit(event: str, *, resource: str, payload: Mapping[str, Any]) -> None:
     from prefect.events import emit_event
 
     try:
-        emit_event(event=event, resource={"prefect.resource.id": f"shopfloor.{resource}"}, payload=dict(payload))
+        emit_event(
+            event=event, resource={"prefect.resource.id": f"shopfloor.{resource}"}, payload=dict(payload)
+        )
     except Exception as error:
         log.warning("event_lost name=%s cause=%s", event, error)

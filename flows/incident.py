@@ -1,3 +1,5 @@
 from prefect import flow
+
+
 @flow
-def incident_response(code: str = '', incident_id: str = ''): ...
+def incident_response(code: str = "", incident_id: str = ""): ...

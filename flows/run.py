@@ -16,7 +16,9 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 
-def run_weekly(*, preset: str | None, seed: int | None, as_of: datetime | None, is_fresh: bool = False) -> WeeklyReport:
+def run_weekly(
+    *, preset: str | None, seed: int | None, as_of: datetime | None, is_fresh: bool = False
+) -> WeeklyReport:
     """Run the weekly cycle now."""
     from flows.weekly import weekly_cycle
 

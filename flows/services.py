@@ -93,7 +93,9 @@ class Service:
             if self.health is None or is_answering(self.health):
                 return
             time.sleep(0.3)
-        raise ServiceFailed(f"{self.name} did not answer within {timeout_s:.0f} s: {self.health}\n{self.last_lines()}")
+        raise ServiceFailed(
+            f"{self.name} did not answer within {timeout_s:.0f} s: {self.health}\n{self.last_lines()}"
+        )
 
     def require_alive(self) -> None:
         """Raise `ServiceFailed` when the process has ended."""
@@ -133,19 +135,46 @@ def prefect_server(home: Path, port: int) -> Service:
         "PREFECT_SERVER_LOGGING_LEVEL": "WARNING",
     }
     command = [sys.executable, "-m", "prefect", "server", "start"]
-    return Service("Prefect", command, f"http://{LOOPBACK}:{port}/api/health", home / "logs" / "prefect.log", environment)
+    return Service(
+        "Prefect", command, f"http://{LOOPBACK}:{port}/api/health", home / "logs" / "prefect.log", environment
+    )
 
 
 def mlflow_server(home: Path, port: int, *, store: str) -> Service:
     """Describe an MLflow server on loopback over the SQL store `store`."""
     command = [sys.executable, "-m", "mlflow", "server", "--host", LOOPBACK, "--port", str(port)]
-    command += ["--backend-store-uri", store, "--default-artifact-root", (home / "mlflow" / "artifacts").as_uri()]
+    command += [
+        "--backend-store-uri",
+        store,
+        "--default-artifact-root",
+        (home / "mlflow" / "artifacts").as_uri(),
+    ]
     command += ["--workers", "1"]
     environment = {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
-    return Service("MLflow", command, f"http://{LOOPBACK}:{port}/health", home / "logs" / "mlflow.log", environment)
+    return Service(
+        "MLflow", command, f"http://{LOOPBACK}:{port}/health", home / "logs" / "mlflow.log", environment
+    )
 
 
 def prefect_worker(home: Path, api_url: str, *, pool: str, environment: Mapping[str, str]) -> Service:
     """Describe a worker that runs the deployments of `pool` as processes of this machine."""
-    command = [sys.executable, "-m", "prefect", "worker", "start", "--pool", pool, "--limit", "2", "--name", "shopfloor"]
-    return Service("worker", command, None, home / "logs" / "worker.log", dict(environment) | {"PREFECT_API_URL": api_url})
+    command = [
+        sys.executable,
+        "-m",
+        "prefect",
+        "worker",
+        "start",
+        "--pool",
+        pool,
+        "--limit",
+        "2",
+        "--name",
+        "shopfloor",
+    ]
+    return Service(
+        "worker",
+        command,
+        None,
+        home / "logs" / "worker.log",
+        dict(environment) | {"PREFECT_API_URL": api_url},
+    )

@@ -12,7 +12,7 @@ import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache, wraps
+from functools import cache, partial, wraps
 from typing import Any, ParamSpec, TypeVar
 
 from shopfloor.domain.errors import DatabaseUnavailable
@@ -62,7 +62,7 @@ def step(
         @wraps(function)
         def call(*args: P.args, **kwargs: P.kwargs) -> R:
             if is_in_flow_run():
-                result: R = _as_task(function, options)(*args, **kwargs)
+                result: R = _as_task(function, options)(partial(function, *args, **kwargs))
                 return result
             return _with_retries(function, options, args, kwargs)
 
@@ -72,21 +72,27 @@ def step(
 
 
 @cache
-def _as_task(function: Callable[..., Any], options: StepOptions) -> Callable[..., Any]:
+def _as_task(function: Callable[..., Any], options: StepOptions) -> Callable[[Callable[[], Any]], Any]:
+    """Return a Prefect task that calls what it is given: Prefect would walk through every argument it sees."""
     from prefect import task
     from prefect.cache_policies import NO_CACHE
 
     return task(
-        function,
+        _call,
         name=function.__name__.replace("_", "-"),
+        description=(function.__doc__ or "").partition("\n")[0],
         retries=options.retries,
-        retry_delay_seconds=list(options.delays_s[: max(1, options.retries)]),
-        retry_condition_fn=_is_outage,
+        retry_delay_seconds=list(options.delays_s[: options.retries]) or None,
+        retry_condition_fn=_is_outage if options.retries else None,
         timeout_seconds=options.timeout_s,
         tags=list(options.tags),
         cache_policy=NO_CACHE,
         persist_result=False,
     )
+
+
+def _call(work: Callable[[], R]) -> R:
+    return work()
 
 
 def _is_outage(_task: object, _run: object, state: Any) -> bool:
@@ -101,6 +107,12 @@ def _with_retries(
             return function(*args, **kwargs)
         except RETRYABLE as error:
             delay = options.delays_s[min(attempt, len(options.delays_s) - 1)]
-            log.warning("step_retry step=%s attempt=%d delay_s=%.0f cause=%s", function.__name__, attempt + 1, delay, error)
+            log.warning(
+                "step_retry step=%s attempt=%d delay_s=%.0f cause=%s",
+                function.__name__,
+                attempt + 1,
+                delay,
+                error,
+            )
             time.sleep(delay)
     return function(*args, **kwargs)

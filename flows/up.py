@@ -65,7 +65,9 @@ def servers(
     """
     for name, port in (("Prefect", prefect_port), ("MLflow", mlflow_port)):
         if not is_port_free(port):
-            raise ServiceFailed(f"{name} cannot listen on {LOOPBACK}:{port}, something else does\nhint: choose another port")
+            raise ServiceFailed(
+                f"{name} cannot listen on {LOOPBACK}:{port}, something else does\nhint: choose another port"
+            )
     home = settings.home_dir
     (home / "mlflow" / "artifacts").mkdir(parents=True, exist_ok=True)
     addresses = Addresses(f"http://{LOOPBACK}:{prefect_port}", f"http://{LOOPBACK}:{mlflow_port}")
@@ -94,16 +96,29 @@ def apply_deployments(environment: dict[str, str]) -> None:
     deploy = [*prefect, "deploy", "--all", "--prefect-file", str(PREFECT_FILE)]
     for command in (create, deploy):
         done = subprocess.run(
-            command, env=os.environ | environment, cwd=CHECKOUT, capture_output=True, text=True, timeout=300, check=False
+            command,
+            env=os.environ | environment,
+            cwd=CHECKOUT,
+            capture_output=True,
+            text=True,
+            timeout=300,
+            check=False,
         )
         if done.returncode != 0:
-            raise ServiceFailed(f"deploying failed: {' '.join(command[2:])}\n{(done.stdout + done.stderr)[-2000:]}")
+            raise ServiceFailed(
+                f"deploying failed: {' '.join(command[2:])}\n{(done.stdout + done.stderr)[-2000:]}"
+            )
 
 
-def run_until_interrupted(settings: Settings, *, prefect_port: int, mlflow_port: int, say: Callable[[str], None]) -> None:
+def run_until_interrupted(
+    settings: Settings, *, prefect_port: int, mlflow_port: int, say: Callable[[str], None]
+) -> None:
     """Start servers, deployments and the worker; wait for Ctrl-C or SIGTERM; stop them all."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    with servers(settings, prefect_port=prefect_port, mlflow_port=mlflow_port, say=say) as (addresses, running):
+    with servers(settings, prefect_port=prefect_port, mlflow_port=mlflow_port, say=say) as (
+        addresses,
+        running,
+    ):
         environment = addresses.environment(settings)
         apply_deployments(environment)
         worker = prefect_worker(settings.home_dir, addresses.prefect_api, pool=POOL, environment=environment)
@@ -111,7 +126,9 @@ def run_until_interrupted(settings: Settings, *, prefect_port: int, mlflow_port:
         worker.start()
         worker.wait_until_up()
         say("worker is up, deployments are applied")
-        say(f"Prefect  {addresses.prefect}\nMLflow   {addresses.mlflow}\nlogs     {settings.home_dir / 'logs'}")
+        say(
+            f"Prefect  {addresses.prefect}\nMLflow   {addresses.mlflow}\nlogs     {settings.home_dir / 'logs'}"
+        )
         say("Ctrl-C stops them all")
         try:
             while True:

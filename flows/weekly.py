@@ -1,3 +1,79 @@
+"""The weekly cycle: data in, candidate out, and the gate between it and the plant.
+
+The body is a table of contents; the steps are in `intake.py` and `weekly_steps.py`.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TYPE_CHECKING
+
 from prefect import flow
-@flow
-def weekly_cycle(): ...
+
+from flows.artifacts import Progress
+from flows.context import RunContext, instant_of, run_settings
+from flows.cycle import CycleRequest, open_cycle
+from flows.intake import extract_for_cycle, validate_snapshot
+from flows.lease_keeper import held_lease
+from flows.reports import WeeklyReport
+from flows.weekly_report import announce, report_cycle
+from flows.weekly_steps import (
+    EvaluationTrial,
+    enthrone_best_rule,
+    evaluate_against_all,
+    fit_plant_twin,
+    judge_candidate,
+    promote_if_better,
+    publish_evaluation,
+    register_candidate,
+    train_candidate,
+    tune_dispatching_rules,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+@flow(name="weekly-cycle", flow_run_name="weekly-{preset}-{seed}", timeout_seconds=36 * 3600)
+def weekly_cycle(
+    preset: str | None = None, seed: int | None = None, as_of: datetime | None = None, is_fresh: bool = False
+) -> WeeklyReport:
+    """Retrain on this week's data, and promote the candidate only if it is proven better.
+
+    Args:
+        preset: tiny, small or full; default from the settings.
+        seed: Of every draw; default from the settings.
+        as_of: Instant of the data; default now.
+        is_fresh: Do not resume an unfinished cycle.
+    """
+    return run_cycle(preset, seed, as_of, is_fresh)
+
+
+def run_cycle(
+    preset: str | None,
+    seed: int | None,
+    as_of: datetime | None,
+    is_fresh: bool,
+    listen: Callable[[str, float, str], None] | None = None,
+) -> WeeklyReport:
+    """Do the cycle; `listen` hears of its progress."""
+    settings = run_settings(preset=preset, seed=seed)
+    request = CycleRequest(settings.preset, settings.seed, instant_of(as_of))
+    progress = Progress("weekly-progress", listen)
+    cycle = open_cycle(settings.home_dir / "cycles", request, is_fresh=is_fresh)
+    run = RunContext(settings, as_of=cycle.request.as_of)
+    with held_lease(run.database, "weekly", ttl_s=settings.lease_ttl_s):
+        snapshot = extract_for_cycle(run, cycle)
+        checked = validate_snapshot(run, snapshot)
+        twin = fit_plant_twin(run, checked)
+        tuned = tune_dispatching_rules(run, cycle, twin, progress)
+        champion = enthrone_best_rule(run, cycle, tuned, snapshot)
+        trained = train_candidate(run, cycle, twin, tuned, progress)
+        candidate = register_candidate(run, cycle, trained, snapshot)
+        trial = EvaluationTrial(candidate, champion, tuned, twin, checked, snapshot)
+        evidence = evaluate_against_all(run, cycle, trial, progress)
+        verdict = judge_candidate(evidence)
+        page = publish_evaluation(run, cycle, evidence, verdict)
+        decision = promote_if_better(run, cycle, candidate, verdict)
+        announce(decision, verdict, checked, page)
+        return report_cycle(run, cycle, trial, verdict, decision)

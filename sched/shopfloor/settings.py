@@ -28,7 +28,9 @@ TELEMETRY_OFF = {
 class Settings(BaseSettings):
     """All knobs of one installation."""
 
-    model_config = SettingsConfigDict(env_prefix="SHOPFLOOR_", frozen=True, extra="forbid")
+    model_config = SettingsConfigDict(
+        env_prefix="SHOPFLOOR_", frozen=True, extra="forbid", populate_by_name=True
+    )
 
     home: Path = Field(default=Path(".state"), description="folder for everything that we write")
     database_url: SecretStr | None = Field(

@@ -1,8 +1,8 @@
 """Steps run plainly without Prefect, retry outages only, and never hide garbage."""
 
 import pytest
-from flows.steps import is_in_flow_run, step
 
+from flows.steps import is_in_flow_run, step
 from shopfloor.domain.errors import DatabaseUnavailable, RefusedInput
 
 

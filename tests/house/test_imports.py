@@ -5,7 +5,17 @@ import sys
 
 import pytest
 
-HEAVY = ("torch", "mlflow", "great_expectations", "evidently", "prefect", "pandas", "numba", "sqlalchemy", "plotly")
+HEAVY = (
+    "torch",
+    "mlflow",
+    "great_expectations",
+    "evidently",
+    "prefect",
+    "pandas",
+    "numba",
+    "sqlalchemy",
+    "plotly",
+)
 
 
 def loaded_after(code: str) -> set[str]:
@@ -26,12 +36,19 @@ def test_the_domain_is_plain(module: str) -> None:
 
 def test_serving_needs_no_trainer_and_no_server_library() -> None:
     heavy = {"torch", "mlflow", "great_expectations", "evidently", "prefect"}
-    assert not loaded_after("import shopfloor.serving.ladder, shopfloor.serving.champion, shopfloor.data.writeback") & heavy
+    assert (
+        not loaded_after(
+            "import shopfloor.serving.ladder, shopfloor.serving.champion, shopfloor.data.writeback"
+        )
+        & heavy
+    )
 
 
 def test_prefect_server_and_evidently_import_on_the_locked_set() -> None:
     # FastAPI releases broke Prefect's server at import, pandas 3.1 broke Evidently: see the caps in pyproject.toml.
-    subprocess.run([sys.executable, "-c", "import prefect.server.api.server, evidently"], check=True, timeout=120)
+    subprocess.run(
+        [sys.executable, "-c", "import prefect.server.api.server, evidently"], check=True, timeout=120
+    )
 
 
 def test_telemetry_is_off_everywhere() -> None:

@@ -20,7 +20,11 @@ def test_every_package_is_on_the_map_and_nothing_else_is() -> None:
 
 
 def test_every_package_says_what_it_is_and_imports_nothing() -> None:
-    for path in [*ROOT.glob("sched/shopfloor/**/__init__.py"), ROOT / "flows/__init__.py", ROOT / "expectations/__init__.py"]:
+    for path in [
+        *ROOT.glob("sched/shopfloor/**/__init__.py"),
+        ROOT / "flows/__init__.py",
+        ROOT / "expectations/__init__.py",
+    ]:
         text = path.read_text()
         assert text.startswith('"""'), path
         assert not re.search(r"^(from|import) ", text, re.MULTILINE), path
@@ -29,7 +33,9 @@ def test_every_package_says_what_it_is_and_imports_nothing() -> None:
 def test_every_command_is_in_the_readme() -> None:
     from flows.cli import app
 
-    commands = {command.name or command.callback.__name__ for command in app.registered_commands if command.callback}
+    commands = {
+        command.name or command.callback.__name__ for command in app.registered_commands if command.callback
+    }
     documented = set(re.findall(r"^\| `(\w+)` \|", README, re.MULTILINE))
     assert documented == commands
 
@@ -42,8 +48,17 @@ def test_every_upper_cap_below_the_next_major_says_why() -> None:
 
 
 def test_constraints_pin_every_direct_dependency() -> None:
-    pins = {line.split("==")[0].lower().replace("_", "-") for line in (ROOT / "constraints.txt").read_text().splitlines()}
-    block = re.search(r"^dependencies = \[(.*?)^\]", (ROOT / "pyproject.toml").read_text(), re.DOTALL | re.MULTILINE)
+    pins = {
+        line.split("==")[0].lower().replace("_", "-")
+        for line in (ROOT / "constraints.txt").read_text().splitlines()
+    }
+    block = re.search(
+        r"^dependencies = \[(.*?)^\]", (ROOT / "pyproject.toml").read_text(), re.DOTALL | re.MULTILINE
+    )
     assert block
-    names = {re.match(r'\s*"([A-Za-z0-9_-]+)', line)[1].lower() for line in block[1].splitlines() if line.strip().startswith('"')}  # type: ignore[index]
+    names = {
+        re.match(r'\s*"([A-Za-z0-9_-]+)', line)[1].lower()
+        for line in block[1].splitlines()
+        if line.strip().startswith('"')
+    }  # type: ignore[index]
     assert names <= pins

@@ -1,0 +1,106 @@
+"""The first steps of every run: one consistent picture of the plant, and the door that guards against garbage."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Mapping
+from statistics import median
+from typing import TYPE_CHECKING
+
+from flows.context import RunContext
+from flows.cycle import Cycle
+from flows.steps import step
+from shopfloor.domain.errors import RefusedInput
+
+if TYPE_CHECKING:
+    from expectations.findings import ValidationReport
+    from shopfloor.data.snapshot import Snapshot
+
+log = logging.getLogger(__name__)
+
+USUAL_RUNS = 8
+KEPT_SNAPSHOTS = 60
+
+
+@step(retries=2, timeout_s=600)
+def extract_snapshot(run: RunContext) -> Snapshot:
+    """Read all tables in one read-only transaction into proven parquet files."""
+    from shopfloor.data.snapshot import extract
+
+    with run.timed("extract"):
+        return extract(
+            run.source, root=run.folders.snapshots, as_of=run.as_of, column_map=run.settings.column_map
+        )
+
+
+def extract_for_cycle(run: RunContext, cycle: Cycle) -> Snapshot:
+    """Return the cycle's snapshot: the one that a killed run took, else a new one."""
+    from shopfloor.data.snapshot import open_snapshot
+
+    taken = cycle.recall("snapshot")
+    if taken is not None:
+        cycle.remember("resumed", True)
+        return open_snapshot(run.folders.snapshots / str(taken))
+    snapshot = extract_snapshot(run)
+    cycle.remember("snapshot", snapshot.snapshot_id)
+    return snapshot
+
+
+@step(timeout_s=600)
+def validate_snapshot(
+    run: RunContext, snapshot: Snapshot, *, accept_volume: bool = False
+) -> ValidationReport:
+    """Judge the data by its suites, set bad rows aside, refuse garbage.
+
+    Raises:
+        RefusedInput: A rule of severity `stop` is broken: no plan is made from garbage.
+    """
+    with run.timed("validate"):
+        report = _judge(run, snapshot, accept_volume=accept_volume)
+        if report.quarantined:
+            from shopfloor.data.quarantine import store
+
+            store(run.database, report.quarantined)
+    if report.is_stopped:
+        findings = "\n".join(f"  {finding.line()}" for finding in report.stop)
+        raise RefusedInput(
+            f"the data is refused, {len(report.stop)} rules of severity stop are broken:\n{findings}\n"
+            f"hint: see {report.docs_index}; --accept-volume lets unusual row counts through"
+        )
+    return report
+
+
+def _judge(run: RunContext, snapshot: Snapshot, *, accept_volume: bool) -> ValidationReport:
+    frames = snapshot.frames()
+    usual = None if accept_volume else usual_counts(run, except_for=snapshot.snapshot_id)
+    try:
+        from expectations.facts import RunFacts
+        from expectations.run import run_expectations
+
+        facts = RunFacts(run.as_of, snapshot.snapshot_id, run.settings.processing_time_unit)
+        return run_expectations(
+            frames,
+            docs_dir=run.folders.data_docs,
+            run_name=snapshot.snapshot_id,
+            usual_counts=usual,
+            facts=facts,
+        )
+    except Exception:
+        # The library failed, not the data: the plant still needs a plan, so the light guard decides.
+        log.exception("expectations_failed snapshot=%s", snapshot.snapshot_id)
+        from expectations.guard import guard_report
+
+        return guard_report(frames, run_name=snapshot.snapshot_id, usual_counts=usual)
+
+
+def usual_counts(run: RunContext, *, except_for: str) -> Mapping[str, int] | None:
+    """Return the median rows per table of the last snapshots; None on a first run."""
+    manifests = sorted(run.folders.snapshots.glob("*/manifest.json"), reverse=True)
+    counts = []
+    for path in manifests:
+        if path.parent.name != except_for and len(counts) < USUAL_RUNS:
+            counts.append(json.loads(path.read_text())["row_counts"])
+    if not counts:
+        return None
+    return {table: int(median(row.get(table, 0) for row in counts)) for table in counts[0]}
