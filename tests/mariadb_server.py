@@ -128,8 +128,9 @@ def administer(server_url: str, *statements: str) -> None:
     engine = sa.create_engine(sa.make_url(server_url).set(database=None), isolation_level="AUTOCOMMIT")
     try:
         with engine.connect() as connection:
+            plain = connection.execution_options(no_parameters=True)
             for statement in statements:
-                connection.exec_driver_sql(statement)
+                plain.exec_driver_sql(statement)
     finally:
         engine.dispose()
 

@@ -37,7 +37,7 @@ def plant() -> dict[str, pd.DataFrame]:
             {
                 "job_id": ["O1_P01", "O1_P02"],
                 "family_name": ["Fé", None],
-                "processing_time": [1.5, None],
+                "processing_time": [1.0000000001, None],
                 "priority": [5, None],
                 "lcd_date": ["2026-06-10", None],
                 "is_interruptible": [True, None],

@@ -6,7 +6,7 @@ here.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import sqlalchemy as sa
 
@@ -34,14 +34,20 @@ OPTIONAL_COLUMNS: dict[str, frozenset[str]] = {
 """Columns that a plant need not have; they read as NULL."""
 
 
-def missing(columns: Mapping[str, set[str]], renamed: Mapping[str, Mapping[str, str]]) -> list[str]:
+def missing(
+    columns: Mapping[str, set[str]],
+    renamed: Mapping[str, Mapping[str, str]],
+    *,
+    ours: Iterable[str] = tuple(OUR_TABLES),
+) -> list[str]:
     """Return what the database lacks, as words.
 
     Args:
         columns: Columns of each table that is there.
         renamed: Per plant table, plant's column name -> our name.
+        ours: Those of our own tables that are needed.
     """
-    return [*_missing_of_ours(columns), *_missing_of_the_plant(columns, renamed)]
+    return [*_missing_of_ours(columns, ours), *_missing_of_the_plant(columns, renamed)]
 
 
 def table_columns(connection: sa.Connection) -> dict[str, set[str]]:
@@ -55,9 +61,10 @@ def table_columns(connection: sa.Connection) -> dict[str, set[str]]:
     }
 
 
-def _missing_of_ours(columns: Mapping[str, set[str]]) -> list[str]:
+def _missing_of_ours(columns: Mapping[str, set[str]], ours: Iterable[str]) -> list[str]:
     problems = []
-    for name, table in OUR_TABLES.items():
+    for name in ours:
+        table = OUR_TABLES[name]
         if name not in columns:
             problems.append(f"table {name}")
             continue

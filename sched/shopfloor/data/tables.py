@@ -43,6 +43,12 @@ def _as_strict_real(_type: sa.types.TypeEngine[object], _compiler: TypeCompiler,
     return "REAL"
 
 
+@compiles(sa.Float, "mysql", "mariadb")
+def _as_double(_type: sa.types.TypeEngine[object], _compiler: TypeCompiler, **_: object) -> str:
+    """Keep all digits: FLOAT is single precision there, and a rounded duration is another minute."""
+    return "DOUBLE"
+
+
 @compiles(sa.Boolean, "sqlite")
 @compiles(sa.BigInteger, "sqlite")
 def _as_strict_integer(_type: sa.types.TypeEngine[object], _compiler: TypeCompiler, **_: object) -> str:

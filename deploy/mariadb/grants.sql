@@ -1,0 +1,71 @@
+-- Generated: python -m shopfloor.data.ddl grants
+-- The database is called plant. Users are made locked; for each one in use:
+--   ALTER USER 'sched_rw'@'%' IDENTIFIED BY '...' ACCOUNT UNLOCK;
+
+CREATE USER IF NOT EXISTS 'extract_ro'@'%' ACCOUNT LOCK;
+GRANT SELECT ON `plant`.`machines` TO 'extract_ro'@'%';
+GRANT SELECT ON `plant`.`production_jobs` TO 'extract_ro'@'%';
+GRANT SELECT ON `plant`.`job_schedules` TO 'extract_ro'@'%';
+GRANT SELECT ON `plant`.`machine_calendars` TO 'extract_ro'@'%';
+GRANT SELECT ON `plant`.`calendar_exceptions` TO 'extract_ro'@'%';
+GRANT SELECT ON `plant`.`machine_downtime` TO 'extract_ro'@'%';
+GRANT SELECT ON `plant`.`setup_rules` TO 'extract_ro'@'%';
+GRANT SELECT ON `plant`.`machine_restrictions` TO 'extract_ro'@'%';
+GRANT SELECT ON `plant`.`schedule_pins` TO 'extract_ro'@'%';
+GRANT SELECT ON `plant`.`schedule_active` TO 'extract_ro'@'%';
+GRANT SELECT ON `plant`.`schedule_runs` TO 'extract_ro'@'%';
+GRANT SELECT ON `plant`.`scheduled_jobs` TO 'extract_ro'@'%';
+GRANT SELECT ON `plant`.`schema_version` TO 'extract_ro'@'%';
+
+CREATE USER IF NOT EXISTS 'sched_rw'@'%' ACCOUNT LOCK;
+GRANT SELECT ON `plant`.`machines` TO 'sched_rw'@'%';
+GRANT SELECT ON `plant`.`production_jobs` TO 'sched_rw'@'%';
+GRANT SELECT ON `plant`.`job_schedules` TO 'sched_rw'@'%';
+GRANT SELECT ON `plant`.`machine_calendars` TO 'sched_rw'@'%';
+GRANT SELECT ON `plant`.`calendar_exceptions` TO 'sched_rw'@'%';
+GRANT SELECT ON `plant`.`machine_downtime` TO 'sched_rw'@'%';
+GRANT SELECT ON `plant`.`setup_rules` TO 'sched_rw'@'%';
+GRANT SELECT ON `plant`.`machine_restrictions` TO 'sched_rw'@'%';
+GRANT SELECT, INSERT, UPDATE, DELETE ON `plant`.`schedule_runs` TO 'sched_rw'@'%';
+GRANT SELECT, INSERT, UPDATE, DELETE ON `plant`.`schedule_active` TO 'sched_rw'@'%';
+GRANT SELECT, INSERT, UPDATE, DELETE ON `plant`.`scheduled_jobs` TO 'sched_rw'@'%';
+GRANT SELECT, INSERT, UPDATE, DELETE ON `plant`.`schedule_blocks` TO 'sched_rw'@'%';
+GRANT SELECT, INSERT, UPDATE, DELETE ON `plant`.`schedule_unassigned` TO 'sched_rw'@'%';
+GRANT SELECT, INSERT, UPDATE, DELETE ON `plant`.`schedule_reasons` TO 'sched_rw'@'%';
+GRANT SELECT, INSERT, UPDATE, DELETE ON `plant`.`schedule_pins` TO 'sched_rw'@'%';
+GRANT SELECT, INSERT, UPDATE, DELETE ON `plant`.`run_leases` TO 'sched_rw'@'%';
+GRANT SELECT, INSERT ON `plant`.`model_ledger` TO 'sched_rw'@'%';
+GRANT SELECT, INSERT, UPDATE, DELETE ON `plant`.`rollout_state` TO 'sched_rw'@'%';
+GRANT SELECT, INSERT, UPDATE, DELETE ON `plant`.`incidents` TO 'sched_rw'@'%';
+GRANT SELECT, INSERT, UPDATE, DELETE ON `plant`.`outbox` TO 'sched_rw'@'%';
+GRANT SELECT, INSERT, UPDATE, DELETE ON `plant`.`quarantine` TO 'sched_rw'@'%';
+GRANT SELECT, INSERT, UPDATE, DELETE ON `plant`.`kpi_daily` TO 'sched_rw'@'%';
+GRANT SELECT ON `plant`.`schema_version` TO 'sched_rw'@'%';
+
+CREATE USER IF NOT EXISTS 'shadow_ro'@'%' ACCOUNT LOCK;
+GRANT SELECT ON `plant`.`machines` TO 'shadow_ro'@'%';
+GRANT SELECT ON `plant`.`production_jobs` TO 'shadow_ro'@'%';
+GRANT SELECT ON `plant`.`job_schedules` TO 'shadow_ro'@'%';
+GRANT SELECT ON `plant`.`machine_calendars` TO 'shadow_ro'@'%';
+GRANT SELECT ON `plant`.`calendar_exceptions` TO 'shadow_ro'@'%';
+GRANT SELECT ON `plant`.`machine_downtime` TO 'shadow_ro'@'%';
+GRANT SELECT ON `plant`.`setup_rules` TO 'shadow_ro'@'%';
+GRANT SELECT ON `plant`.`machine_restrictions` TO 'shadow_ro'@'%';
+GRANT SELECT ON `plant`.`schedule_runs` TO 'shadow_ro'@'%';
+GRANT SELECT ON `plant`.`schedule_active` TO 'shadow_ro'@'%';
+GRANT SELECT ON `plant`.`scheduled_jobs` TO 'shadow_ro'@'%';
+GRANT SELECT ON `plant`.`schedule_blocks` TO 'shadow_ro'@'%';
+GRANT SELECT ON `plant`.`schedule_unassigned` TO 'shadow_ro'@'%';
+GRANT SELECT ON `plant`.`schedule_reasons` TO 'shadow_ro'@'%';
+GRANT SELECT ON `plant`.`schedule_pins` TO 'shadow_ro'@'%';
+GRANT SELECT ON `plant`.`run_leases` TO 'shadow_ro'@'%';
+GRANT SELECT ON `plant`.`model_ledger` TO 'shadow_ro'@'%';
+GRANT SELECT ON `plant`.`rollout_state` TO 'shadow_ro'@'%';
+GRANT SELECT ON `plant`.`incidents` TO 'shadow_ro'@'%';
+GRANT SELECT ON `plant`.`outbox` TO 'shadow_ro'@'%';
+GRANT SELECT ON `plant`.`quarantine` TO 'shadow_ro'@'%';
+GRANT SELECT ON `plant`.`kpi_daily` TO 'shadow_ro'@'%';
+GRANT SELECT ON `plant`.`schema_version` TO 'shadow_ro'@'%';
+
+CREATE USER IF NOT EXISTS 'migrate'@'%' ACCOUNT LOCK;
+GRANT SELECT, INSERT, CREATE, ALTER, DROP, INDEX, REFERENCES ON `plant`.* TO 'migrate'@'%';
