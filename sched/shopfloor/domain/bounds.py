@@ -47,7 +47,7 @@ class _Alone:
         self.aside = {item.operation_id for item in instance.set_aside}
         self.families = sorted({operation.family for operation in instance.operations})
         self._machines: dict[tuple[str, str, int], tuple[Machine, ...]] = {}
-        self._setups: dict[tuple[str, str], int] = {}
+        self._setups: dict[tuple[str, int, int, str], int] = {}
 
     def completions(self) -> dict[str, int]:
         ends: dict[str, int] = {}
@@ -92,9 +92,8 @@ class _Alone:
         return self._machines[key]
 
     def _smallest_setup(self, machine: Machine, family: str) -> int:
-        key = (machine.machine_id, family)
+        plant = self.instance.plant
+        key = (machine.machine_type, machine.setup_time_same, machine.setup_time_different, family)
         if key not in self._setups:
-            before = {machine.current_setup_family, *self.families}
-            plant = self.instance.plant
-            self._setups[key] = min(plant.setup_minutes(machine, name, family) for name in before)
-        return self._setups[key]
+            self._setups[key] = min(plant.setup_minutes(machine, name, family) for name in self.families)
+        return min(self._setups[key], plant.setup_minutes(machine, machine.current_setup_family, family))
