@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import safetensors.numpy
+
 from shopfloor.domain.errors import ModelRefused
 from shopfloor.engine.actor import ActorWeights, zero_weights
 from shopfloor.engine.rules import Rule, RuleSpec

@@ -10,6 +10,7 @@ import urllib.request
 from pathlib import Path
 
 import pytest
+
 from shopfloor.tracking import registry
 from shopfloor.tracking.client import TrackingUnavailable, is_reachable, open_client, redacted
 from shopfloor.tracking.mirror import Standing, mirror_aliases

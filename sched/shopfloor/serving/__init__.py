@@ -8,11 +8,14 @@ Map: `champion.py` finds and proves the model; `promotion.py` moves the ledger (
 follow; `solver_process.py` and `solver_child.py` run the policy in a child that is killed at the deadline,
 `wire.py` is what crosses between them; `ladder.py` picks the highest rung that is valid and no worse than
 greedy; `breaker.py` keeps a failing policy away for a while; `run_key.py` names a request by its content;
-`alerts.py` empties the outbox; `daily.py` is the day, step by step; `exit_codes.py` says what the process
-answers.
+`alerts.py` empties the outbox; `daily.py`, `daily_write.py`, `daily_end.py` are the day, step by step;
+`failures.py` says what an error means, `exit_codes.py` what the process answers; `local_incidents.py` keeps
+what the database could not take.
 
 Invariants: greedy is in hand before anything clever starts; every step down leaves exactly one incident; no
 failure of a model, a registry or an alert sink ends a run; nothing here unpickles what a bundle or a child
-wrote. A new rung: `ladder.py`. A new reason to refuse a model: `policies/bundle.py` and its code in the
+wrote.
+
+A new rung: `ladder.py`. A new reason to refuse a model: `policies/bundle.py` and its code in the
 tests.
 """
