@@ -67,6 +67,11 @@ def zero_weights(hidden1: int = 64, hidden2: int = 32, *, idle_bias: float = -1e
     )
 
 
+def hidden_scratch(weights: ActorWeights) -> Singles:
+    """Return the working memory that one forward pass needs."""
+    return np.zeros((3, max(len(weights.b1), len(weights.b2))), dtype=np.float32)
+
+
 def check_weights(weights: ActorWeights) -> ActorWeights:
     """Return the weights as float32 C-contiguous arrays.
 
@@ -100,7 +105,8 @@ def logits_of(spec: ActorSpec, observations: Singles, masks: np.ndarray) -> Sing
     """
     observations = np.ascontiguousarray(observations, dtype=np.float32).reshape(-1, OBSERVATION_SIZE)
     result = np.zeros((len(observations), N_HEADS, N_ACTIONS), dtype=np.float32)
+    hidden = hidden_scratch(spec.weights)
     for row, observation in enumerate(observations):
-        forward(spec.weights, float(spec.beta), observation, N_CANDIDATES, result[row])
+        forward(spec.weights, float(spec.beta), observation, N_CANDIDATES, result[row], hidden)
     legal = np.asarray(masks, dtype=bool).reshape(-1, MASK_SIZE).reshape(-1, N_HEADS, N_ACTIONS)
     return np.where(legal, result, np.float32(-np.inf)).astype(np.float32)

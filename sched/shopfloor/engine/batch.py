@@ -13,7 +13,7 @@ import numpy as np
 
 from shopfloor.engine import layout as at
 from shopfloor.engine.arrays import Compiled
-from shopfloor.engine.dispatch import heap_capacity, new_state
+from shopfloor.engine.episode import heap_capacity, new_scratch, new_state
 from shopfloor.engine.kernel.batch import (
     LAST_COLUMNS,
     N_TERMS,
@@ -255,6 +255,7 @@ def label_decisions(
         new_state(compiled, world),
         new_state(compiled, world),
         np.zeros(compiled.n_operations, dtype=np.int64),
+        new_scratch(compiled),
         int(scenario is not None),
         int(rule.rule),
         rule.parameters(),
@@ -310,9 +311,10 @@ def _envs_of(compiled: Sequence[Compiled], n: int) -> Envs:
         hint=ints(2 * most("cal_off")),
         row=ints(ROW_COLUMNS),
         last=np.zeros((n, LAST_COLUMNS)),
-        cand=ints(N_CANDIDATES, 2),
+        cand=ints(N_CANDIDATES, 3),
         estimates=np.zeros((n, most("job"), 2)),
-        seen=np.zeros((max(1, most("op")), 6)),
+        seen=np.zeros((most("op") + N_CANDIDATES, 6)),
+        counts=np.zeros(3),
         levels=np.zeros(most("op"), dtype=np.int64),
         obs=np.zeros((n, OBSERVATION_SIZE), dtype=np.float32),
         mask=np.zeros((n, MASK_SIZE), dtype=np.bool_),

@@ -17,11 +17,9 @@ from shopfloor.domain.schedule import Schedule, ScheduledOperation
 from shopfloor.engine import layout as at
 from shopfloor.engine.actor import ActorSpec
 from shopfloor.engine.arrays import Compiled
-from shopfloor.engine.kernel.actor import run_actor
-from shopfloor.engine.kernel.features import state_cost
+from shopfloor.engine.episode import Episode, checked_levels, new_state
 from shopfloor.engine.kernel.lists import build_list
-from shopfloor.engine.kernel.rules import run_rule
-from shopfloor.engine.layout import Code, Floats, Ints, OpStatus, Problem, State, Status, World
+from shopfloor.engine.layout import Code, Floats, Ints, OpStatus, State
 from shopfloor.engine.rules import RuleSpec
 from shopfloor.engine.scenario import Scenario, nominal_world
 
@@ -54,47 +52,6 @@ class Outcome:
     def is_scheduled(self) -> np.ndarray:
         """Which operations have a place, bool (operations,)."""
         return self.code == 0
-
-
-def heap_capacity(compiled: Compiled) -> int:
-    """Return events that can be pending at once: each operation, each reservation, a few wakes per slot."""
-    p = compiled.problem
-    return 2 * len(p.op) + len(p.reservation) + 16 * len(p.slot) + 64
-
-
-def new_state(compiled: Compiled, world: World) -> State:
-    """Return an uninitialised state of the right shapes."""
-    p = compiled.problem
-
-    def zeros(*shape: int) -> Ints:
-        return np.zeros(shape, dtype=np.int64)
-
-    return State(
-        clock=zeros(at.CLOCK_COLUMNS),
-        heap=zeros(heap_capacity(compiled)),
-        op=zeros(len(p.op), at.ST_COLUMNS),
-        slot=zeros(len(p.slot), at.SS_COLUMNS),
-        wc=zeros(len(p.wc), at.SW_COLUMNS),
-        queue=zeros(len(p.op)),
-        hint=zeros(len(p.cal_off) + len(world.cal_off)),
-    )
-
-
-def checked_levels(compiled: Compiled, levels: Ints | None) -> Ints:
-    """Return the overtime level of each operation; None = regular time only.
-
-    Raises:
-        ValueError: Wrong length or a level outside 0..2.
-    """
-    if levels is None:
-        return np.zeros(compiled.n_operations, dtype=np.int64)
-    levels = np.ascontiguousarray(levels, dtype=np.int64)
-    if levels.shape != (compiled.n_operations,) or ((levels < 0) | (levels > 2)).any():
-        raise ValueError(
-            f"levels must be {compiled.n_operations} numbers in 0..2: shape {levels.shape}\n"
-            "hint: 0 regular, 1 with overtime, 2 with night"
-        )
-    return levels
 
 
 def outcome_of(state: State, levels: Ints) -> Outcome:
@@ -141,28 +98,9 @@ def dispatch(
             f"level {level.max()} is above what the scenario realised: {scenario.max_level}\n"
             "hint: realise(..., max_level=...)"
         )
-    world = nominal_world(compiled) if scenario is None else scenario.world
-    state = new_state(compiled, world)
-    _run((compiled.problem, world, state, level), policy, scenario is not None, (float(temperature), seed))
-    return outcome_of(state, level)
-
-
-def _run(
-    episode: tuple[Problem, World, State, Ints],
-    policy: RuleSpec | ActorSpec,
-    is_scenario: bool,
-    noise: tuple[float, int],
-) -> None:
-    """Run one episode in place; `noise` is (temperature, seed)."""
-    flag = int(is_scenario)
-    if isinstance(policy, RuleSpec):
-        status = run_rule(*episode, flag, int(policy.rule), policy.parameters(), *noise)
-    else:
-        rule = policy.rule
-        weights, beta = policy.weights, float(policy.beta)
-        status = run_actor(*episode, flag, int(rule.rule), rule.parameters(), weights, beta, *noise)
-    if status != Status.OK:
-        raise RuntimeError(f"event heap overflow: {Status(status).name}\nhint: a bug in heap_capacity")
+    episode = Episode(compiled, policy, scenario=scenario, levels=level)
+    episode.run(float(temperature), seed)
+    return outcome_of(episode.state, level)
 
 
 def best_of(
@@ -184,19 +122,16 @@ def best_of(
         deadline_s: Seconds from the call after which no new run begins.
     """
     stop = time.monotonic() + deadline_s
-    world = nominal_world(compiled)
-    state = new_state(compiled, world)
     levels = checked_levels(compiled, None)
+    episode = Episode(compiled, policy, levels=levels)
     best: Outcome | None = None
     best_cost = np.inf
     evaluated = 0
     while evaluated < max(1, n) and (evaluated == 0 or time.monotonic() < stop):
-        noise = (0.0, seed) if evaluated == 0 else (temperature, seed * 1_000_003 + evaluated)
-        _run((compiled.problem, world, state, levels), policy, False, noise)
+        cost = episode.run(0.0 if evaluated == 0 else temperature, (seed * 1_000_003 + evaluated) % 2**62)
         evaluated += 1
-        cost = state_cost(compiled.problem, state)
         if best is None or cost < best_cost:
-            best, best_cost = outcome_of(state, levels), cost
+            best, best_cost = outcome_of(episode.state, levels), cost
     assert best is not None
     return best, evaluated
 

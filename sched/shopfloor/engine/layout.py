@@ -251,6 +251,28 @@ class World(NamedTuple):
     cal_cum: Ints
 
 
+class Scratch(NamedTuple):
+    """Working memory of one decision; no meaning between two calls.
+
+    Attributes:
+        obs: float32 (132,).
+        mask: bool (22,).
+        cand: int64 (10, 3), operation, eligible pair and row of `seen` of each preselected candidate.
+        seen: float64 (operations + 10, 6), the queue's quantities; the last 10 rows hold the best indices.
+        logits: float32 (2, 11).
+        hidden: float32 (3, widest hidden layer).
+        jobs: float64 (jobs, 2).
+    """
+
+    obs: Singles
+    mask: Bools
+    cand: Ints
+    seen: Floats
+    logits: Singles
+    hidden: Singles
+    jobs: Floats
+
+
 class State(NamedTuple):
     """One running episode; modified in place by the kernels.
 

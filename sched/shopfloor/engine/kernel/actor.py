@@ -23,6 +23,7 @@ from shopfloor.engine.layout import (
     Floats,
     Ints,
     Problem,
+    Scratch,
     Singles,
     State,
     World,
@@ -31,7 +32,6 @@ from shopfloor.engine.observation import (
     CANDIDATES_AT,
     GLOBAL_AT,
     LOG_INDEX_SCALE,
-    MASK_SIZE,
     N_ACTIONS,
     N_CANDIDATE_FEATURES,
     N_CANDIDATES,
@@ -70,17 +70,24 @@ class ActorWeights(NamedTuple):
 
 
 @entry
-def forward(weights: ActorWeights, beta: float, obs: Singles, n: int, logits: Singles) -> None:
+def forward(
+    weights: ActorWeights, beta: float, obs: Singles, n: int, logits: Singles, hidden: Singles
+) -> None:
     """Write the logits of both heads.
 
     Args:
         obs: float32 (132,).
         n: Candidates present; the others keep logit 0 and are masked anyway.
         logits: float32 (2, 11), modified in place.
+        hidden: float32 (3, widest hidden layer), scratch.
     """
     n1 = weights.b1.shape[0]
     n2 = weights.b2.shape[0]
-    context = weights.b1.copy()
+    context = hidden[0]
+    hidden1 = hidden[1]
+    hidden2 = hidden[2]
+    for j in range(n1):
+        context[j] = weights.b1[j]
     for h in range(N_HEADS):
         logits[h, :] = np.float32(0.0)
         logits[h, N_CANDIDATES] = weights.idle_b[h]
@@ -96,8 +103,6 @@ def forward(weights: ActorWeights, beta: float, obs: Singles, n: int, logits: Si
             context[j] += value * weights.ctx_w[CANDIDATES_AT + i, j]
         for h in range(N_HEADS):
             logits[h, N_CANDIDATES] += value * weights.idle_w[CANDIDATES_AT + i, h]
-    hidden1 = np.empty(n1, dtype=np.float32)
-    hidden2 = np.empty(n2, dtype=np.float32)
     for k in range(n):
         at = CANDIDATES_AT + k * N_CANDIDATE_FEATURES
         for j in range(n1):
@@ -159,6 +164,7 @@ def run_actor(
     state: State,
     levels: Ints,
     is_scenario: int,
+    scratch: Scratch,
     rule: int,
     par: Floats,
     weights: ActorWeights,
@@ -170,11 +176,10 @@ def run_actor(
 
     One waiting operation is a forced choice and starts at once.
     """
-    obs = np.zeros(OBSERVATION_SIZE, dtype=np.float32)
-    mask = np.zeros(MASK_SIZE, dtype=np.bool_)
-    cand = np.zeros((N_CANDIDATES, 2), dtype=np.int64)
-    seen = np.zeros((max(1, problem.op.shape[0]), 6))
-    logits = np.zeros((N_HEADS, N_ACTIONS), dtype=np.float32)
+    obs = scratch.obs
+    mask = scratch.mask
+    cand = scratch.cand
+    logits = scratch.logits
     begin(problem, world, state, levels, is_scenario)
     while True:
         w = next_decision(problem, world, state, levels)
@@ -184,8 +189,8 @@ def run_actor(
         if op >= 0:
             assign(problem, world, state, op, pair, levels[op])
             continue
-        n = observe(problem, world, state, levels, w, rule, par, obs, mask, cand, seen)
-        forward(weights, beta, obs, min(n, N_CANDIDATES), logits)
+        n = observe(problem, world, state, levels, w, rule, par, obs, mask, cand, scratch.seen)
+        forward(weights, beta, obs, min(n, N_CANDIDATES), logits, scratch.hidden)
         first, second = choose(logits, mask, cand, temperature, seed, state.clock[CLOCK_TIME])
         act(problem, world, state, levels, w, cand, mask, first, second)
     finish(problem, state)

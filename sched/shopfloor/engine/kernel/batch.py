@@ -24,6 +24,7 @@ from shopfloor.engine.kernel.features import (
 from shopfloor.engine.kernel.jit import entry, inlined
 from shopfloor.engine.layout import (
     CLOCK_DONE,
+    CLOCK_HEAP,
     CLOCK_RUNNING,
     CLOCK_TIME,
     CLOCK_WAITING,
@@ -100,9 +101,10 @@ class Envs(NamedTuple):
         clock, heap, op, slot, wc, queue, hint: States.
         row: int64 (envs, ROW_COLUMNS).
         last: float64 (envs, LAST_COLUMNS), what was true at the last decision.
-        cand: int64 (envs, 10, 2).
+        cand: int64 (envs, 10, 3).
         estimates: float64 (envs, jobs, 2).
-        seen: float64 (operations, 6), scratch shared by all.
+        seen: float64 (operations + 10, 6), scratch shared by all.
+        counts: float64 (3,), scratch shared by all.
         levels: int64 (operations,), zeros.
         obs: float32 (envs, 132).
         mask: bool (envs, 22).
@@ -134,6 +136,7 @@ class Envs(NamedTuple):
     cand: Ints
     estimates: Floats
     seen: Floats
+    counts: Floats
     levels: Ints
     obs: Singles
     mask: Bools
@@ -144,7 +147,7 @@ class Envs(NamedTuple):
     cost: Floats
 
 
-@entry
+@inlined
 def problem_at(bank: Bank, i: int) -> Problem:
     """Return problem i of a bank: views, no copies."""
     lo = bank.off[i]
@@ -174,7 +177,7 @@ def problem_at(bank: Bank, i: int) -> Problem:
     )
 
 
-@entry
+@inlined
 def world_at(bank: Bank, envs: Envs, b: int, problem: Problem) -> World:
     """Return environment b's world: its own realisation, or the nominal one."""
     i = envs.row[b, ROW_PROBLEM]
@@ -207,7 +210,7 @@ def world_at(bank: Bank, envs: Envs, b: int, problem: Problem) -> World:
     )
 
 
-@entry
+@inlined
 def state_at(envs: Envs, b: int, problem: Problem) -> State:
     """Return environment b's state: views, no copies."""
     n = problem.op.shape[0]
@@ -257,7 +260,7 @@ def _to_decision(
     t = state.clock[CLOCK_TIME]
     estimates = envs.estimates[b, : problem.job.shape[0]]
     potential = job_estimates(problem, world, state, estimates)
-    counts = np.empty(3)
+    counts = envs.counts
     count_finished(problem, estimates, counts, t)
     plant_state(problem, world, state, estimates, potential, envs.glob[b])
     last = envs.last[b]
@@ -284,7 +287,7 @@ def _to_decision(
         envs.mask[b, :] = False
         envs.mask[b, 10] = True
         envs.mask[b, 21] = True
-        envs.cost[b] = state_cost(problem, state)
+        envs.cost[b] = state_cost(problem, state, estimates)
         if state.clock[CLOCK_DONE] == problem.op.shape[0]:
             terms[1] = 1.0
 
@@ -334,14 +337,24 @@ def step_envs(bank: Bank, envs: Envs, actions: Ints, rule: int, par: Floats) -> 
         envs.terms[b, 5] = fault
 
 
+@inlined
+def _copy_rows(source: Ints, target: Ints) -> None:
+    for i in range(source.shape[0]):
+        for j in range(source.shape[1]):
+            target[i, j] = source[i, j]
+
+
 @entry
 def copy_state(source: State, target: State) -> None:
     """Copy a state: `target` becomes a fork of the episode (modified in place)."""
-    target.clock[:] = source.clock
-    n = source.clock[1]
-    target.heap[:n] = source.heap[:n]
-    target.op[:] = source.op
-    target.slot[:] = source.slot
-    target.wc[:] = source.wc
-    target.queue[:] = source.queue
-    target.hint[:] = source.hint
+    for i in range(source.clock.shape[0]):
+        target.clock[i] = source.clock[i]
+    for i in range(source.clock[CLOCK_HEAP]):
+        target.heap[i] = source.heap[i]
+    for i in range(source.queue.shape[0]):
+        target.queue[i] = source.queue[i]
+    for i in range(source.hint.shape[0]):
+        target.hint[i] = source.hint[i]
+    _copy_rows(source.op, target.op)
+    _copy_rows(source.slot, target.slot)
+    _copy_rows(source.wc, target.wc)

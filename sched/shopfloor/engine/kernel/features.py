@@ -9,8 +9,6 @@ from __future__ import annotations
 
 import math
 
-import numpy as np
-
 from shopfloor.engine.kernel.calendar import locate_from
 from shopfloor.engine.kernel.events import assign, decline, is_free, nominal_end, setup_minutes
 from shopfloor.engine.kernel.jit import entry, inlined
@@ -227,8 +225,7 @@ def observe(
     mean_weight = problem.stretch[1]
     q = problem.wc[w, WC_QUEUE_LO]
     n_waiting = state.wc[w, SW_COUNT]
-    top = np.empty(N_CANDIDATES)
-    row_of = np.empty(N_CANDIDATES, dtype=np.int64)
+    top = seen.shape[0] - N_CANDIDATES
     n_top = 0
     n = 0
     for i in range(q, q + n_waiting):
@@ -250,18 +247,20 @@ def observe(
         seen[n, 4] = squash((t - state.op[op, ST_ARRIVAL]) / calendar_scale)
         seen[n, 5] = index
         k = n_top
-        while k > 0 and (top[k - 1] < index or (top[k - 1] == index and cand[k - 1, 0] > op)):
+        while k > 0:
+            above = seen[top + k - 1, 0]
+            if above > index or (above == index and cand[k - 1, 0] < op):
+                break
             if k < N_CANDIDATES:
-                top[k] = top[k - 1]
-                row_of[k] = row_of[k - 1]
-                cand[k, 0] = cand[k - 1, 0]
-                cand[k, 1] = cand[k - 1, 1]
+                seen[top + k, 0] = above
+                for column in range(3):
+                    cand[k, column] = cand[k - 1, column]
             k -= 1
         if k < N_CANDIDATES:
-            top[k] = index
-            row_of[k] = n
+            seen[top + k, 0] = index
             cand[k, 0] = op
             cand[k, 1] = pair
+            cand[k, 2] = n
             n_top = min(N_CANDIDATES, n_top + 1)
         n += 1
     n_usable = _count_usable(problem, world, state, w, levels)
@@ -273,10 +272,10 @@ def observe(
     mask[N_ACTIONS + N_CANDIDATES] = True
     if n == 0:
         return 0
-    best = top[0]
+    best = seen[top, 0]
     for i in range(n):
         seen[i, 5] = _clip(seen[i, 5] - best, -6.0, 0.0) / LOG_INDEX_SCALE
-    _queue_statistics(seen, n, row_of[0], obs)
+    _queue_statistics(seen, n, cand[0, 2], obs)
     for k in range(n_top):
         op = cand[k, 0]
         family = problem.op[op, OP_FAMILY]
@@ -284,7 +283,7 @@ def observe(
         for i in range(q, q + n_waiting):
             if problem.op[state.queue[i], OP_FAMILY] == family:
                 same += 1
-        row = row_of[k]
+        row = cand[k, 2]
         at = CANDIDATES_AT + k * N_CANDIDATE_FEATURES
         obs[at] = seen[row, 5]
         obs[at + 1] = seen[row, 0]
@@ -507,14 +506,18 @@ def count_finished(problem: Problem, estimates: Floats, out: Floats, t: int) -> 
 
 
 @entry
-def state_cost(problem: Problem, state: State) -> float:
-    """Return the weighted tardiness in days of a finished episode; no place counts as the horizon."""
-    completion = np.full(problem.job.shape[0], -1e18)
+def state_cost(problem: Problem, state: State, completion: Floats) -> float:
+    """Return the weighted tardiness in days of a finished episode; no place counts as the horizon.
+
+    Args:
+        completion: float64 (jobs, 2), scratch.
+    """
+    completion[:, 0] = -1e18
     for op in range(problem.op.shape[0]):
         job = problem.op[op, OP_JOB]
         end = state.op[op, ST_END] if state.op[op, ST_STATUS] == _DONE else problem.constant[CONST_HORIZON]
-        completion[job] = max(completion[job], float(end))
+        completion[job, 0] = max(completion[job, 0], float(end))
     total = 0.0
     for job in range(problem.job.shape[0]):
-        total += problem.job_weight[job] * max(0.0, completion[job] - problem.job[job, JOB_DUE])
+        total += problem.job_weight[job] * max(0.0, completion[job, 0] - problem.job[job, JOB_DUE])
     return total / 1440.0

@@ -20,6 +20,7 @@ from shopfloor.engine.layout import (
     Floats,
     Ints,
     Problem,
+    Scratch,
     Singles,
     State,
     World,
@@ -31,20 +32,28 @@ _PICK = 6 << 40
 
 @entry
 def cost_to_go(
-    problem: Problem, world: World, state: State, levels: Ints, rule: int, par: Floats, until: int
+    problem: Problem,
+    world: World,
+    state: State,
+    levels: Ints,
+    rule: int,
+    par: Floats,
+    until: int,
+    jobs: Floats,
 ) -> float:
     """Finish an episode with a rule (modified in place); return its weighted tardiness in days.
 
     Args:
         until: Minute after which the potential is taken instead of the end; -1 = to the end.
+        jobs: float64 (jobs, 2), scratch.
     """
     while True:
         w = next_decision(problem, world, state, levels)
         if w < 0:
             finish(problem, state)
-            return state_cost(problem, state)
+            return state_cost(problem, state, jobs)
         if 0 <= until < state.clock[CLOCK_TIME]:
-            return job_estimates(problem, world, state, np.empty((problem.job.shape[0], 2)))
+            return job_estimates(problem, world, state, jobs)
         rule_step(problem, world, state, levels, w, rule, par, 0.0, 0)
 
 
@@ -55,6 +64,7 @@ def label_episode(
     state: State,
     fork: State,
     levels: Ints,
+    scratch: Scratch,
     is_scenario: int,
     rule: int,
     par: Floats,
@@ -72,8 +82,7 @@ def label_episode(
         obs: float32 (rows, 132); mask: bool (rows, 22); centre: int64 (rows,); all modified in place.
         cost: float64 (rows, 10), modified in place: days when candidate k goes first; NaN = no candidate.
     """
-    cand = np.zeros((N_CANDIDATES, 2), dtype=np.int64)
-    seen = np.zeros((max(1, problem.op.shape[0]), 6))
+    cand = scratch.cand
     made = 0
     begin(problem, world, state, levels, is_scenario)
     while made < obs.shape[0]:
@@ -85,14 +94,16 @@ def label_episode(
             assign(problem, world, state, op, pair, levels[op])
             continue
         if uniform(seed, _PICK, state.clock[CLOCK_DECISIONS]) < knobs[1]:
-            n = observe(problem, world, state, levels, w, rule, par, obs[made], mask[made], cand, seen)
+            n = observe(
+                problem, world, state, levels, w, rule, par, obs[made], mask[made], cand, scratch.seen
+            )
             until = -1 if knobs[2] <= 0.0 else state.clock[CLOCK_TIME] + int(knobs[2])
             cost[made, :] = np.nan
             for k in range(min(n, N_CANDIDATES)):
                 copy_state(state, fork)
                 chosen = cand[k, 0]
                 assign(problem, world, fork, chosen, cand[k, 1], levels[chosen])
-                cost[made, k] = cost_to_go(problem, world, fork, levels, rule, par, until)
+                cost[made, k] = cost_to_go(problem, world, fork, levels, rule, par, until, scratch.jobs)
             centre[made] = w
             made += 1
         rule_step(problem, world, state, levels, w, rule, par, knobs[0], seed)

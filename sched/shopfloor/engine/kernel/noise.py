@@ -12,7 +12,7 @@ import math
 import numpy as np
 
 from shopfloor.engine.kernel.calendar import advance_from, locate
-from shopfloor.engine.kernel.jit import entry, inlined
+from shopfloor.engine.kernel.jit import allocating, entry, inlined
 from shopfloor.engine.kernel.streams import uniform
 from shopfloor.engine.layout import (
     CONST_HORIZON,
@@ -59,7 +59,7 @@ def _exponential_minutes(seed: int, stream: int, event: int, mean_h: float) -> i
     return max(1, int(-math.log(uniform(seed, stream, event)) * mean_h * 60.0 + 0.5))
 
 
-@entry
+@allocating
 def breakdowns(seed: int, machine: int, mtbf_h: float, mttr_h: float, begin: int, until: int) -> Ints:
     """Return the breakdowns of a machine, int64 (breakdowns, 2): `[start, end)`, sorted, disjoint."""
     count = 0
@@ -103,7 +103,7 @@ def open_between(starts: Ints, ends: Ints, downs: Ints, out_start: Ints, out_end
     return n
 
 
-@entry
+@allocating
 def realise_world(
     problem: Problem, seed: int, mtbf_h: Floats, mttr_h: Floats, knobs: Floats, max_level: int
 ) -> World:
