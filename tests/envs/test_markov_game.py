@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from learning_plants import random_instance
+
 from shopfloor.engine.arrays import compile_instance
 from shopfloor.engine.dispatch import dispatch, quick_cost
 from shopfloor.engine.rules import Rule, RuleSpec
@@ -136,5 +137,5 @@ def test_a_game_without_any_decision_is_refused() -> None:
 
 def test_reward_weights_follow_the_engines_order_and_scale() -> None:
     scaled = RewardWeights(potential_decrease=2.0).scaled_to(30.0)
-    assert scaled.vector()[-1] == pytest.approx(0.2)
+    assert scaled.vector()[-1] == pytest.approx(1.0)
     assert LITERAL.vector().tolist() == [0.5, 10.0, -1.0, 0.05, -0.01, -0.1, 0.0]

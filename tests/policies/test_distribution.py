@@ -4,6 +4,7 @@ import math
 
 import pytest
 import torch
+
 from shopfloor.policies.distribution import IDLE, N_CHOICES, MaskedPairDistribution
 
 

@@ -1,6 +1,7 @@
 """A dispatch model is consistent or is refused."""
 
 import pytest
+
 from shopfloor.engine.rules import Rule, RuleSpec
 from shopfloor.policies.model import DispatchModel
 

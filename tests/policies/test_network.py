@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+
 from shopfloor.engine.actor import ActorSpec, logits_of
 from shopfloor.engine.rules import RuleSpec
 from shopfloor.policies.network import CandidateActor, CentralCritic

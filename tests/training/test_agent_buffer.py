@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 from gymnasium import spaces
+
 from shopfloor.training.agent_buffer import AgentRolloutBuffer, TurnRows, linked_gae
 
 TAU = 10.0

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+
 from shopfloor.training.checkpoint import TrainingKey, open_checkpoint
 
 KEY = TrainingKey("config", "data", 0)

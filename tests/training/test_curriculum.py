@@ -3,6 +3,7 @@
 import math
 
 import pytest
+
 from shopfloor.training.curriculum import (
     Curriculum,
     EpisodeResult,

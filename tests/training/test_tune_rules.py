@@ -2,6 +2,7 @@
 
 import pytest
 from learning_plants import random_instance
+
 from shopfloor.engine.arrays import compile_instance
 from shopfloor.engine.rules import Rule
 from shopfloor.training.presets import TunePreset

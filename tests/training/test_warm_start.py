@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+
 from shopfloor.policies.network import CandidateActor
 from shopfloor.training.presets import WarmStartPreset
 from shopfloor.training.warm_start import LabelledStates, advantages_of, warm_start

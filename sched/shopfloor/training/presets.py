@@ -62,12 +62,14 @@ class PpoPreset(_Frozen):
 
     n_envs: int = Field(default=64, ge=1)
     n_steps: int = Field(default=128, ge=2)
-    batch_size: int = Field(default=2048, ge=2)
+    batch_size: int = Field(default=1024, ge=2, description="8 minibatches and more, or Adam hardly moves")
     n_epochs: int = Field(default=4, ge=1)
-    learning_rate: float = Field(default=4e-4, gt=0)
-    final_learning_rate: float = Field(default=4e-5, gt=0)
+    learning_rate: float = Field(default=1e-3, gt=0)
+    final_learning_rate: float = Field(default=1e-4, gt=0)
     clip_range: float = Field(default=0.2, gt=0)
-    tau_h: float = Field(default=60.0, gt=0, description="discount exp(-dt / tau) between an agent's turns")
+    tau_h: float = Field(
+        default=240.0, gt=0, description="discount exp(-dt / tau) between an agent's turns, calendar hours"
+    )
     gae_lambda: float = Field(default=0.95, ge=0, le=1)
     entropy_start: float = Field(default=0.01, ge=0)
     entropy_end: float = Field(default=0.001, ge=0)
@@ -138,12 +140,12 @@ PRESETS: Final = {
     ),
     "small": Preset(
         name="small",
-        n_training=120,
+        n_training=160,
         n_validation=48,
         tune=TunePreset(n_instances=24, n_trials=30, n_refinements=10),
-        labels=LabelsPreset(n_episodes=120, label_share=0.12),
+        labels=LabelsPreset(n_episodes=280, label_share=0.3),
         warm_start=WarmStartPreset(n_epochs=14),
-        ppo=PpoPreset(n_envs=32),
+        ppo=PpoPreset(n_envs=32, batch_size=512),
         curriculum=CurriculumPreset(
             stage1_steps=16_384, stage2_steps=16_384, evaluate_every=8_192, window=48, required=2, patience=2
         ),

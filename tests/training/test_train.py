@@ -1,0 +1,137 @@
+"""A whole training on small plants: it learns, repeats itself, resumes after a kill, keeps its best weights."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from learning_plants import random_instance
+
+from shopfloor.engine.dispatch import dispatch, quick_cost
+from shopfloor.engine.scenario import Disturbances
+from shopfloor.training.bank import TrainingData, compiled_bank
+from shopfloor.training.presets import CurriculumPreset, LabelsPreset, Preset, WarmStartPreset, preset_named
+from shopfloor.training.train import TrainResult, train
+
+TINY = preset_named("tiny")
+ROUGH = Disturbances(mtbf_h={"WC0": 60.0}, duration_sigma=0.15, rush_share=0.1)
+
+
+def data(n: int = 6, *, n_jobs: int = 25) -> TrainingData:
+    return TrainingData(
+        training=tuple(random_instance(seed, n_jobs=n_jobs) for seed in range(n)),
+        validation=tuple(random_instance(1000 + seed, n_jobs=n_jobs) for seed in range(n)),
+        disturbances=ROUGH,
+    )
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> TrainResult:
+    return train(data(), TINY, seed=0, directory=tmp_path_factory.mktemp("first"))
+
+
+def test_a_training_ends_with_a_model_that_dispatches_and_is_not_worse_than_its_start(
+    trained: TrainResult,
+) -> None:
+    assert trained.validation_ratio <= 1.02
+    assert not trained.resumed
+    problem = compiled_bank([random_instance(77)], []).calm[0]
+    outcome = dispatch(problem, trained.model.spec())
+    assert outcome.is_scheduled.all()
+    assert trained.model.metadata["weights_hash"] == trained.weights_hash
+    stages = {row["stage"] for row in trained.history if "stage" in row}
+    assert stages == {1.0, 2.0}
+
+
+def test_the_same_seed_gives_the_same_weights_and_another_seed_others(
+    trained: TrainResult, tmp_path: Path
+) -> None:
+    assert train(data(), TINY, seed=0, directory=tmp_path / "a").weights_hash == trained.weights_hash
+    assert train(data(), TINY, seed=1, directory=tmp_path / "b").weights_hash != trained.weights_hash
+
+
+def test_a_finished_training_is_not_done_again(tmp_path: Path) -> None:
+    first = train(data(), TINY, seed=0, directory=tmp_path)
+    again = train(data(), TINY, seed=0, directory=tmp_path)
+    assert again.resumed
+    assert again.weights_hash == first.weights_hash
+    assert again.validation_ratio == pytest.approx(first.validation_ratio)
+
+
+def test_metrics_and_progress_tell_every_step(tmp_path: Path) -> None:
+    steps: list[tuple[str, float]] = []
+    metrics: list[dict[str, float]] = []
+    train(
+        data(),
+        TINY,
+        seed=2,
+        directory=tmp_path,
+        progress=lambda step, share, _: steps.append((step, share)),
+        log_metrics=lambda row, _: metrics.append(row),
+    )
+    assert list(dict.fromkeys(step for step, _ in steps)) == [
+        "tune",
+        "labels",
+        "warm_start",
+        "stage1",
+        "stage2",
+    ]
+    assert all(0 <= share <= 1 for _, share in steps)
+    assert any("warm_start_regret" in row for row in metrics) and any("ppo_ratio" in row for row in metrics)
+
+
+_CHILD = """
+import sys
+from pathlib import Path
+sys.path.insert(0, {tests!r})
+sys.path.insert(0, {here!r})
+from test_train import TINY, data
+from shopfloor.training.train import train
+train(data(), TINY, seed=5, directory=Path({directory!r}), progress=lambda *a: print(*a, flush=True))
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("step", ["labels", "warm_start", "stage1"])
+def test_a_training_killed_in_any_step_goes_on_and_ends_with_a_model(step: str, tmp_path: Path) -> None:
+    here = Path(__file__).parent
+    code = _CHILD.format(tests=str(here.parent), here=str(here), directory=str(tmp_path))
+    child = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
+    assert child.stdout is not None
+    deadline = time.monotonic() + 300
+    for line in child.stdout:
+        if line.startswith(step):
+            os.kill(child.pid, signal.SIGKILL)
+            break
+        assert time.monotonic() < deadline
+    assert child.wait() == -signal.SIGKILL
+    result = train(data(), TINY, seed=5, directory=tmp_path)
+    assert result.resumed
+    assert result.model.kind == "actor"
+    assert np.isfinite(result.validation_ratio)
+
+
+@pytest.mark.slow
+def test_the_warm_start_beats_its_rule_on_instances_it_never_saw(tmp_path: Path) -> None:
+    preset = Preset(
+        name="learning",
+        n_training=40,
+        n_validation=40,
+        tune=TINY.tune,
+        labels=LabelsPreset(n_episodes=200, label_share=0.6, dynamic_share=0.0),
+        warm_start=WarmStartPreset(n_epochs=15, batch_size=256),
+        ppo=TINY.ppo,
+        curriculum=CurriculumPreset(stage1_steps=0, stage2_steps=0),
+    )
+    result = train(data(40, n_jobs=40), preset, seed=0, directory=tmp_path)
+    held_out = compiled_bank([random_instance(5000 + seed, n_jobs=40) for seed in range(80)], []).calm
+    ours = np.array([quick_cost(p, dispatch(p, result.model.spec())) for p in held_out])
+    rule = np.array([quick_cost(p, dispatch(p, result.tuned.best)) for p in held_out])
+    draws = np.random.default_rng(0).integers(len(ours), size=(2000, len(ours)))
+    upper = np.quantile(ours[draws].sum(axis=1) / rule[draws].sum(axis=1), 0.975)
+    assert ours.sum() / rule.sum() < 1.0
+    assert upper < 1.02
