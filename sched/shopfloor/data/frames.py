@@ -169,8 +169,8 @@ def _to_whole(raw: pd.Series) -> pd.Series:
 
 
 def _to_text(raw: pd.Series) -> pd.Series:
-    if raw.dtype == object:
-        raw = raw.map(_as_text, na_action="ignore")
+    if raw.dtype == object or pd.api.types.is_timedelta64_dtype(raw.dtype):
+        raw = raw.astype(object).map(_as_text, na_action="ignore")
     elif pd.api.types.is_datetime64_any_dtype(raw.dtype):
         raw = raw.dt.strftime("%Y-%m-%d %H:%M:%S")
     return raw.astype("object").where(raw.notna(), None).astype(TEXT)
