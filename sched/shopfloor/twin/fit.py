@@ -133,11 +133,12 @@ def _sigma(residuals: np.ndarray, n_means: int) -> Estimate:
 def _families(jobs: pd.DataFrame, orders: pd.DataFrame) -> tuple[FamilyModel, ...]:
     shares = orders["family_name"].value_counts(normalize=True)
     found: dict[str, list[StepModel]] = {}
-    for (name, sequence), rows in jobs.groupby(["family_name", "sequence"], sort=True):
+    for key, rows in jobs.groupby(["family_name", "sequence"], sort=True):
+        name, sequence = tuple(key)
         minutes = rows["minutes"].to_numpy(dtype=np.float64)
         found.setdefault(str(name), []).append(
             StepModel(
-                sequence=int(sequence),
+                sequence=int(str(sequence)),
                 machine_type=str(rows["machine_type"].mode().iloc[0]),
                 minutes=float(minutes.mean()),
                 log_mean=float(np.log(minutes).mean()),

@@ -5,12 +5,14 @@ The same spec, seed and `as_of` give identical frames. Writes to no database: `d
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import numpy as np
 import pandas as pd
 
+from shopfloor.domain.errors import InvalidPlant
 from shopfloor.twin.history import History, simulate_floor
 from shopfloor.twin.orders import Order, draw_order, draw_orders, with_unit_share
 from shopfloor.twin.plant_spec import DEFAULT_AS_OF, PlantSpec
@@ -20,6 +22,10 @@ from shopfloor.twin.shop import Shop, draw_calendars, draw_machines, draw_shop, 
 
 STREAMS = ("machines", "mix", "shop", "orders", "floor", "filler", "tables")
 """One random stream per part, so that a change of one does not move the others."""
+
+
+SEARCH_STEPS = 7
+"""Simulations in the search for the level of demand."""
 
 
 def generate_plant(
@@ -39,9 +45,9 @@ def generate_plant(
     shop, families = draw_plant(spec, streams=streams, as_of=instant)
     start = instant - timedelta(days=spec.history_days + spec.warm_up_days)
     orders = draw_orders(spec, families, rng=streams["orders"], start=start, end=instant)
-    history = simulate_floor(spec, shop, orders, rng=streams["floor"], as_of=instant)
-    kept = keep_open_count(spec, orders, families, history=history, rng=streams["filler"])
-    return plant_frames(spec, shop, kept, history=history, rng=streams["tables"])
+    demand = find_demand(spec, shop, orders, seed=seed, as_of=instant)
+    kept = keep_open_count(spec, demand.orders, families, history=demand.history, rng=streams["filler"])
+    return plant_frames(spec, shop, kept, history=demand.history, rng=streams["tables"])
 
 
 def draw_plant(
@@ -52,6 +58,48 @@ def draw_plant(
     hours = weekly_hours(spec, machines, draw_calendars(spec, as_of=as_of))
     families = draw_mix(spec, streams["mix"], weekly_hours=hours)
     return draw_shop(spec, machines, families, rng=streams["shop"], as_of=as_of), families
+
+
+@dataclass(frozen=True)
+class Demand:
+    """The orders that came at one level of demand, and what the floor made of them."""
+
+    orders: tuple[Order, ...]
+    history: History
+
+    @property
+    def n_open(self) -> int:
+        """Open operations at `as_of`."""
+        return sum(
+            not is_done(self.history, order.job_id(step))
+            for order in self.orders
+            if not order.is_cancelled
+            for step in range(len(order.hours))
+        )
+
+
+def find_demand(
+    spec: PlantSpec, shop: Shop, orders: tuple[Order, ...], *, seed: int, as_of: datetime
+) -> Demand:
+    """Bisect the demand of the last weeks until the open book is just as large as wanted.
+
+    The floor keeps its noise while the demand changes. Of all levels tried the one wins whose book is nearest
+    to the wanted size plus a twentieth: cutting off the newest orders disturbs less than inventing some.
+    """
+    wanted = round(1.05 * spec.n_open_operations)
+    low, high = -1.0, 1.0
+    best: Demand | None = None
+    for _ in range(SEARCH_STEPS):
+        level = (low + high) / 2
+        here = tuple(order if order.wave <= level else replace(order, is_cancelled=True) for order in orders)
+        floor = np.random.default_rng([seed, STREAMS.index("floor")])
+        history = simulate_floor(spec, shop, here, rng=floor, as_of=as_of)
+        demand = Demand(tuple(order for order in orders if order.wave <= level), history)
+        if best is None or abs(demand.n_open - wanted) < abs(best.n_open - wanted):
+            best = demand
+        low, high = (level, high) if demand.n_open < wanted else (low, level)
+    assert best is not None
+    return best
 
 
 def keep_open_count(
@@ -79,6 +127,11 @@ def keep_open_count(
         if n_open.get(order.number) == len(order.hours) and history.executed(order.job_id(0)) is None:
             dropped.add(order.number)
             total -= len(order.hours)
+    if total > spec.n_open_operations:
+        raise InvalidPlant(
+            f"{spec.name!r} has more started work than open operations are wanted: {total}\n"
+            "hint: lower the load of its bottlenecks or raise n_open_operations"
+        )
     kept = [order for order in orders if order.number not in dropped]
     number = orders[-1].number
     created_at = _last_working_hour(history.instant(history.now), spec.plant_tz)

@@ -39,6 +39,7 @@ class Order:
         is_cancelled: Called off before it started.
         hours: Planned processing hours of each step at speed 1.0.
         is_rigid: Whether each step may not be interrupted.
+        wave: The order comes when the demand of the last weeks is above this level, -1..1; -1 = always.
     """
 
     number: int
@@ -52,6 +53,7 @@ class Order:
     is_cancelled: bool
     hours: tuple[float, ...]
     is_rigid: tuple[bool, ...]
+    wave: float = -1.0
 
     @property
     def order_id(self) -> str:
@@ -70,20 +72,27 @@ def draw_orders(
     start: datetime,
     end: datetime,
 ) -> tuple[Order, ...]:
-    """Draw a Poisson stream of orders created on working days in [start, end), oldest first."""
+    """Draw a Poisson stream of orders created on working days in [start, end), oldest first.
+
+    In the last `surge_days` half of what may come is regular (wave below 0), the rest on top (above 0).
+    """
     days = [start.date() + timedelta(days=offset) for offset in range((end - start).days + 1)]
     surging = _families_of_bottlenecks(spec, families)
     orders: list[Order] = []
     for day in days:
         if day.weekday() > 4:
             continue
-        extra = spec.surge_factor - 1.0 if (end.date() - day).days <= spec.surge_days else 0.0
-        for mix, rate in ((families, spec.orders_per_week / 5), (surging, extra * spec.orders_per_week / 5)):
-            for minute in np.sort(rng.integers(7 * 60, 16 * 60, rng.poisson(rate))):
+        rate = spec.orders_per_week / 5
+        is_late = (end.date() - day).days <= spec.surge_days
+        extra = (spec.surge_factor - 1.0) * rate if is_late else 0.0
+        for mix, mean, lowest in ((families, rate, -1.0), (surging, extra, 0.0)):
+            for minute in np.sort(rng.integers(7 * 60, 16 * 60, rng.poisson(mean))):
                 created_at = _at_local_time(day, int(minute), spec.plant_tz)
                 if start <= created_at < end:
                     number = len(orders) + 1
-                    orders.append(draw_order(spec, mix, number=number, created_at=created_at, rng=rng))
+                    order = draw_order(spec, mix, number=number, created_at=created_at, rng=rng)
+                    wave = lowest + float(rng.random()) if is_late else -1.0
+                    orders.append(replace(order, wave=wave))
     orders.sort(key=lambda order: order.created_at)
     return tuple(replace(order, number=number) for number, order in enumerate(orders, start=1))
 

@@ -51,8 +51,9 @@ class PlantSpec:
         n_families: Product families.
         max_route: Longest route, operations; lengths 1..max_route are equally frequent over the families.
         orders_per_week: Mean number of orders that are created in a week.
-        surge_days: Days before `as_of` in which more orders come, all of families that visit a bottleneck.
-        surge_factor: How many times more in those days, >= 1: it fills queues without making old orders late.
+        surge_days: Days before `as_of` in which demand makes the open book as large as wanted: more orders,
+            all of families that visit a bottleneck, or fewer. It fills queues without making old orders late.
+        surge_factor: At most this many times more orders in those days, >= 1.
         history_days: Days of executed history before `as_of`.
         warm_up_days: Days simulated before the history, thrown away.
         n_open_operations: Open operations at `as_of`, exactly.
@@ -88,8 +89,8 @@ class PlantSpec:
     warm_up_days: int
     n_open_operations: int
     plant_tz: str = "Europe/Berlin"
-    surge_days: int = 0
-    surge_factor: float = 1.0
+    surge_days: int = 14
+    surge_factor: float = 2.0
     step_sigma: float = 0.45
     quantity_mean: float = 100.0
     quantity_sigma: float = 0.35
@@ -157,7 +158,7 @@ DEFAULT_SPEC = PlantSpec(
     warm_up_days=90,
     n_open_operations=443,
     surge_days=42,
-    surge_factor=1.3,
+    surge_factor=2.0,
 )
 
 TINY_SPEC = PlantSpec(
