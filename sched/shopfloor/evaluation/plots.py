@@ -182,6 +182,4 @@ def stress_bars(evidence: Evidence, rows: Sequence[StressRow]) -> go.Figure:
             go.Bar(x=list(scenarios), y=ratios, name=name, marker={"color": colour_of(name, evidence)})
         )
     figure.add_hline(y=1.0, line={"color": "#b3261e", "dash": "dash", "width": 1.2})
-    return _dress(
-        figure, height=340, barmode="group", yaxis={"title": "avoidable weighted tardiness / greedy's"}
-    )
+    return _dress(figure, height=340, barmode="group", yaxis={"title": "tardiness / greedy's"})
