@@ -24,7 +24,7 @@ EXTRACTED = ("schedule_pins", "schedule_active", "schedule_runs", "scheduled_job
 
 def schema_sql() -> str:
     """Return the statements that make every table and the rows that must exist; safe to repeat."""
-    dialect = pymysql.dialect()  # type: ignore[no-untyped-call]
+    dialect = pymysql.dialect()
     statements = ["-- Generated: python -m shopfloor.data.ddl schema", "SET NAMES utf8mb4;"]
     for table in metadata.sorted_tables:
         text = str(CreateTable(table, if_not_exists=True).compile(dialect=dialect)).strip()
