@@ -1,4 +1,4 @@
-"""A whole training on small plants: it learns, repeats itself, resumes after a kill, keeps its best weights."""
+"""A whole training on small plants: it learns, repeats itself, survives a kill, keeps its best weights."""
 
 import os
 import signal
