@@ -5,6 +5,7 @@ Minute 0 is Monday 1 June 2026 00:00 UTC; Berlin is two hours ahead; now is minu
 
 from __future__ import annotations
 
+import time
 from datetime import UTC, datetime, timedelta
 
 import pandas as pd
@@ -392,3 +393,51 @@ def test_the_setup_family_is_the_plants_own_unless_the_machine_has_worked_since(
     assert [item.current_setup_family for item in built(tables).plant.machines] == ["OWN", "F"]
     then = built(tables, as_of=datetime(2026, 5, 26, 12, tzinfo=UTC))
     assert [item.current_setup_family for item in then.plant.machines] == ["F", "F"]
+
+
+def test_a_step_that_runs_whole_is_one_operation_and_the_lots_follow_it():
+    tables = frames(
+        production_jobs=[step("O1_P01", quantity=2, lot_size=1), step("O1_P02", "SAW")],
+        job_schedules=[ran(1, "O1_P01", "M1", "2026-06-01 04:30:00")],
+    )
+    operations = {item.operation_id: item for item in built(tables).operations}
+    assert set(operations) == {"O1_P01", "O1_P02#1", "O1_P02#2"}
+    assert {operations[f"O1_P02#{lot}"].predecessor for lot in (1, 2)} == {"O1_P01"}
+
+
+def test_a_lot_that_is_done_is_not_planned_again():
+    tables = frames(
+        production_jobs=[step("O1_P01", quantity=2, lot_size=1), step("O1_P02", "SAW")],
+        job_schedules=[ran(1, "O1_P01#1", "M1", "2026-05-29 06:00:00", "2026-05-29 07:00:00")],
+    )
+    operations = {item.operation_id: item for item in built(tables).operations}
+    assert set(operations) == {"O1_P01#2", "O1_P02#1", "O1_P02#2"}
+    assert operations["O1_P02#1"].predecessor is None
+
+
+def test_an_order_id_column_wins_over_the_suffix_of_the_row():
+    rows = [step("A_P01", order_id="X"), step("B_P02", order_id="X"), step("PART-7.P03"), step("WIDGET9")]
+    jobs = {item.operation_id: item.job_id for item in built(frames(production_jobs=rows)).operations}
+    assert jobs == {"A_P01": "X", "B_P02": "X", "PART-7.P03": "PART-7", "WIDGET9": "WIDGET9"}
+
+
+def test_the_same_rows_in_another_order_give_the_same_instance():
+    rows = [step("O2_P01"), step("O1_P2"), step("O1_P10"), step("O3_P01", "SAW")]
+    there, back = frames(production_jobs=rows), frames(production_jobs=rows[::-1])
+    back["machines"] = back["machines"][::-1]
+    assert instance_fingerprint(built(there)) == instance_fingerprint(built(back))
+
+
+def test_a_plant_of_443_open_operations_assembles_in_half_a_second():
+    from shopfloor.twin.generate import generate_plant
+    from shopfloor.twin.plant_spec import DEFAULT_AS_OF, DEFAULT_SPEC
+
+    tables = generate_plant(DEFAULT_SPEC, seed=1, as_of=DEFAULT_AS_OF)
+    spent = []
+    for _ in range(3):
+        began = time.process_time()
+        instance = built(tables, as_of=DEFAULT_AS_OF)
+        spent.append(time.process_time() - began)
+    assert len(instance.operations) == DEFAULT_SPEC.n_open_operations
+    assert instance.set_aside == ()
+    assert min(spent) < 0.5
