@@ -132,7 +132,7 @@ def daily(
     ] = False,
     as_json: Json = False,
 ) -> None:
-    """Make today's plan and write it back. Exit 0: by the champion, 10: by a fallback, 11: last good plan kept."""
+    """Make today's plan and write it back. Exit 0: by the champion, 10: by a fallback, 11: last plan kept."""
     from flows.console import show
     from flows.run import run_daily
 
@@ -206,12 +206,16 @@ def bench(
 @app.command()
 def rollback(
     reason: Annotated[str, typer.Option(help="Why; kept in the ledger.")] = "asked by an operator",
+    release: Annotated[bool, typer.Option("--release", help="Lift the hold of an earlier rollback.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Make the previous champion champion again."""
+    """Make the previous champion champion again, and hold promotions until --release."""
     from flows.console import show
-    from flows.status import roll_back
+    from flows.status import lift_hold, roll_back
 
+    if release:
+        show({"lifted": lift_hold()}, as_json=as_json, text=lambda: "the gate may promote again")
+        return
     row = roll_back(reason)
     show(row, as_json=as_json, text=row.text)
 
@@ -223,7 +227,7 @@ def doctor(
     ] = False,
     as_json: Json = False,
 ) -> None:
-    """Check what the scheduler needs, with a hint for each failure. Exit 78 when something essential is missing."""
+    """Check what the scheduler needs, with a hint for each failure. Exit 78: something essential is missing."""
     from flows.console import show
     from flows.doctor import describe_settings, examine
 

@@ -1,7 +1,7 @@
-"""How the command talks: results to stdout as text or JSON, everything else to stderr, exit codes that mean something.
+"""How the command talks: results to stdout as text or JSON, all else to stderr, exit codes that mean something.
 
-A planner never sees a stack trace: expected errors end in their message and hint, unexpected ones in one line and
-the path of the log that holds the rest.
+A planner never sees a stack trace: expected errors end in their message and hint, unexpected ones in one line
+and the path of the log that holds the rest.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict, is_dataclass
 from datetime import date, datetime
 from enum import Enum
+from logging.handlers import RotatingFileHandler
 from pathlib import Path
 from typing import Any
 
@@ -52,14 +53,32 @@ def plain(value: Any) -> Any:
     return value.item() if hasattr(value, "item") else value
 
 
+class _WithoutTraces(logging.Formatter):
+    """One line per record: the stack trace goes to the log file only."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        plain_record = logging.makeLogRecord(record.__dict__ | {"exc_info": None, "exc_text": None})
+        return super().format(plain_record)
+
+
 def set_up_logging(*, verbose: bool) -> None:
-    """Log to stderr: warnings, or everything of ours with `verbose`."""
-    logging.basicConfig(
-        level=logging.WARNING, stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s %(message)s"
-    )
-    if verbose:
-        for name in ("shopfloor", "flows", "expectations"):
-            logging.getLogger(name).setLevel(logging.INFO)
+    """Log to stderr without stack traces (with `verbose` all of ours), and everything of ours to a file."""
+    form = "%(asctime)s %(levelname)s %(name)s %(message)s"
+    terminal = logging.StreamHandler(sys.stderr)
+    terminal.setLevel(logging.INFO if verbose else logging.WARNING)
+    terminal.setFormatter(_WithoutTraces(form))
+    handlers: list[logging.Handler] = [terminal]
+    try:
+        path = read_settings().home_dir / "logs" / "shopfloor.log"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        file = RotatingFileHandler(path, maxBytes=5_000_000, backupCount=3)
+        file.setFormatter(logging.Formatter(form))
+        handlers.append(file)
+    except OSError as error:
+        typer.echo(f"warning: no log file: {error}", err=True)
+    logging.basicConfig(level=logging.WARNING, handlers=handlers)
+    for name in ("shopfloor", "flows", "expectations"):
+        logging.getLogger(name).setLevel(logging.INFO)
 
 
 def run_guarded(command: Callable[[], None]) -> int:

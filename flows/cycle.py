@@ -1,7 +1,7 @@
-"""A weekly cycle on disk: what it was asked, which steps are done, so that a killed one goes on where it stopped.
+"""A weekly cycle on disk: what it was asked and which steps are done, so that a killed one goes on.
 
-One folder per cycle; `cycle.json` is replaced atomically after every step. It holds paths and ids, never results:
-those are files of their own (snapshot, checkpoints, evaluation rows, bundle).
+One folder per cycle; `cycle.json` is replaced atomically after every step. It holds paths and ids, never
+results: those are files of their own (snapshot, checkpoints, evaluation rows, bundle).
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The end of a day: KPIs, alerts and the lease first, then pictures, artifacts and events; nothing of it fails a day."""
+"""The end of a day: KPIs, alerts and the lease first, then pictures, artifacts and events. Nothing of it fails."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def ended_badly(run: RunContext, day: Day | None, error: BaseException) -> Daily
 
     code = end_badly(error, settings=run.settings, as_of=run.as_of, day=day, engine=run.database)
     incident = incident_of(error)
-    payload = {"code": incident.code, "incident_id": incident.incident_id, "summary": incident.summary}
+    payload = {"code": incident.code, "run_id": None, "summary": incident.summary}
     events.emit(events.INCIDENT_RAISED, resource="daily", payload=payload)
     artifacts.markdown("daily-plan", f"# No new plan\n\n{incident.code}: {incident.summary}")
     return no_plan(run, code, f"{incident.severity} {incident.code}: {error}")
@@ -109,14 +109,13 @@ def _draw(run: RunContext, planned: Planned, checks: Checks, run_id: str | None)
 
 
 def _gantt(run: RunContext, planned: Planned, run_id: str | None) -> Path | None:
-    if planned.draft is None or planned.draft.result.schedule is None:
+    result = None if planned.draft is None else planned.draft.result
+    if result is None or result.schedule is None:
         return None
     from shopfloor.web.gantt import render_gantt
 
-    result = planned.draft.result
     page = run.folders.reports / f"plan-{run_id}.html"
-    title = f"Plan {run_id}"
-    return render_gantt(planned.instance, result.schedule, page, title=title, kpis=result.kpis)
+    return render_gantt(planned.instance, result.schedule, page, title=f"Plan {run_id}", kpis=result.kpis)
 
 
 def _drift_page(run: RunContext, checks: Checks, run_id: str | None) -> Path | None:
@@ -133,7 +132,8 @@ def _drift_page(run: RunContext, checks: Checks, run_id: str | None) -> Path | N
 
 
 def _publish(report: DailyReport, incidents: tuple[Incident, ...]) -> None:
-    head = f"# {report.status}: {report.run_id} by {report.rung}\n\nexit code {int(report.exit_code)}, drift {report.drift}"
+    head = f"# {report.status}: {report.run_id} by {report.rung}"
+    head += f"\n\nexit code {int(report.exit_code)}, drift {report.drift}"
     artifacts.markdown("daily-plan", head + "".join(f"\n- {text}" for text in report.incidents))
     rows = [
         {"kpi": name, "plan": report.kpis.get(name), "greedy": report.greedy_kpis.get(name)}
@@ -146,7 +146,7 @@ def _publish(report: DailyReport, incidents: tuple[Incident, ...]) -> None:
         events.PLAN_ACTIVATED, resource="plan", payload={"run_id": report.run_id, "rung": report.rung}
     )
     for incident in incidents:
-        payload: dict[str, Any] = {"code": incident.code, "incident_id": incident.incident_id}
+        payload: dict[str, Any] = {"code": incident.code, "run_id": report.run_id}
         if incident.code == "DRIFT":
             events.emit(events.DRIFT_DETECTED, resource="data", payload=payload | dict(incident.context))
         if incident.severity in ("error", "critical"):

@@ -1,4 +1,4 @@
-"""The steps of the daily schedule: thin wrappers that make the library's steps of a day visible one by one."""
+"""The steps of the daily schedule: thin wrappers that show the library's steps of a day one by one."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Events on Prefect's bus: incident raised, drift seen, model promoted. Outside a flow run they are only logged."""
+"""Events on Prefect's bus: incident, drift, promotion. Outside a flow run they are only logged."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The first steps of every run: one consistent picture of the plant, and the door that guards against garbage."""
+"""The first steps of every run: one consistent picture of the plant, and the door against garbage."""
 
 from __future__ import annotations
 
@@ -97,10 +97,11 @@ def _judge(run: RunContext, snapshot: Snapshot, *, accept_volume: bool) -> Valid
 def usual_counts(run: RunContext, *, except_for: str) -> Mapping[str, int] | None:
     """Return the median rows per table of the last snapshots; None on a first run."""
     manifests = sorted(run.folders.snapshots.glob("*/manifest.json"), reverse=True)
-    counts = []
+    counts: list[dict[str, int]] = []
     for path in manifests:
         if path.parent.name != except_for and len(counts) < USUAL_RUNS:
-            counts.append(json.loads(path.read_text())["row_counts"])
+            tables = json.loads(path.read_text())["tables"]
+            counts.append({name: int(facts["rows"]) for name, facts in tables.items()})
     if not counts:
         return None
     return {table: int(median(row.get(table, 0) for row in counts)) for table in counts[0]}

@@ -89,3 +89,41 @@ def analyse_plant(*, as_of: datetime | None) -> Analysis:
             open_readonly(settings.database), root=Path(folder), as_of=instant, column_map=settings.column_map
         )
         return analyse(snapshot.frames(), as_of=instant)
+
+
+def draw_gantt(run_id: str | None, output: Path) -> Path:
+    """Draw a stored plan from the snapshot that it was made from.
+
+    Args:
+        run_id: A stored run; None = the plan in force.
+
+    Raises:
+        RefusedInput: There is no such plan, or its snapshot is gone.
+    """
+    from flows.context import Folders, open_engines
+    from shopfloor.data.assembly import AssemblyOptions, assemble
+    from shopfloor.data.plans import active_run, read_plan
+    from shopfloor.data.snapshot import open_snapshot
+    from shopfloor.data.stored_schedule import schedule_of
+    from shopfloor.domain.kpis import compute_kpis
+    from shopfloor.web.gantt import render_gantt
+
+    settings = read_settings()
+    engine, _ = open_engines(settings)
+    active = active_run(engine)
+    chosen = run_id or (active.run_id if active else None)
+    if chosen is None:
+        raise RefusedInput("there is no plan to draw\nhint: shopfloor daily makes one")
+    plan = read_plan(engine, chosen)
+    folder = Folders(settings.home_dir).snapshots / str(plan.run.snapshot_id)
+    if not folder.exists():
+        raise RefusedInput(
+            f"the snapshot of run {chosen} is gone: {folder}\nhint: shopfloor daily makes a new plan"
+        )
+    snapshot = open_snapshot(folder)
+    options = AssemblyOptions(processing_time_unit=settings.processing_time_unit)
+    instance = assemble(snapshot.frames(), as_of=snapshot.as_of, plant_tz=plan.run.plant_tz, options=options)
+    schedule = schedule_of(plan, instance)
+    return render_gantt(
+        instance, schedule, output, title=f"Plan {chosen}", kpis=compute_kpis(instance, schedule)
+    )

@@ -75,7 +75,9 @@ class DailyReport:
         """Return the report for a terminal."""
         head = f"{MEANING[self.exit_code]}: run {self.run_id} ({self.status}) by {self.rung}"
         model = f", model version {self.model_version}" if self.model_version else ""
-        counts = f"{self.n_operations} operations planned, {self.n_unassigned} unassigned, {self.n_quarantined} quarantined"
+        counts = (
+            f"{self.n_operations} planned, {self.n_unassigned} unassigned, {self.n_quarantined} quarantined"
+        )
         lines = [head + model, f"as of {self.as_of.isoformat()}; {counts}; drift: {self.drift}"]
         if self.kpis:
             lines += ["", kpi_table({"plan": self.kpis, "greedy": self.greedy_kpis})]
@@ -148,3 +150,28 @@ class MonitorReport:
         lines += [f"attention: {finding}" for finding in self.findings] or ["nothing needs attention"]
         lines.append(f"alerts sent: {self.alerts_sent}; daily KPIs stored: {self.kpis_stored}")
         return "\n".join(lines)
+
+
+@dataclass(frozen=True)
+class IncidentReport:
+    """The response to one incident.
+
+    Attributes:
+        plan: Which plan stands now, or which one was made.
+        context: The incidents with their facts.
+        alerts_sent: Messages of the outbox that went out.
+    """
+
+    as_of: datetime
+    code: str
+    run_id: str | None
+    summary: str
+    plan: str
+    context: tuple[Mapping[str, Any], ...]
+    alerts_sent: int
+
+    def text(self) -> str:
+        """Return the response for a terminal."""
+        lines = [f"{self.code}: {self.summary}", f"run {self.run_id}", f"plan: {self.plan}"]
+        lines += [f"- {row.get('severity')} {row.get('code')}: {row.get('summary')}" for row in self.context]
+        return "\n".join([*lines, f"alerts sent: {self.alerts_sent}"])

@@ -1,7 +1,7 @@
 """A step: a Prefect task inside a flow run, a plain function call outside of one.
 
-One body therefore serves both rhythms: with a Prefect server every step is a task with its retries, time-out and
-state; without one (server down, command line, tests) the same steps run in the same order and nothing is started.
+One body therefore serves both rhythms: with a Prefect server every step is a task with its retries, time-out
+and state; without one (server down, command line, tests) the same steps run in the same order, plainly.
 It never decides what runs once: leases and run keys in the database do.
 """
 
@@ -73,22 +73,22 @@ def step(
 
 @cache
 def _as_task(function: Callable[..., Any], options: StepOptions) -> Callable[[Callable[[], Any]], Any]:
-    """Return a Prefect task that calls what it is given: Prefect would walk through every argument it sees."""
+    """Return a task that calls what it is given: Prefect would walk through any argument it sees."""
     from prefect import task
     from prefect.cache_policies import NO_CACHE
 
-    return task(
-        _call,
+    decorate: Callable[[Callable[..., Any]], Callable[..., Any]] = task(
         name=function.__name__.replace("_", "-"),
         description=(function.__doc__ or "").partition("\n")[0],
         retries=options.retries,
-        retry_delay_seconds=list(options.delays_s[: options.retries]) or None,
+        retry_delay_seconds=list(options.delays_s[: max(1, options.retries)]),
         retry_condition_fn=_is_outage if options.retries else None,
         timeout_seconds=options.timeout_s,
         tags=list(options.tags),
         cache_policy=NO_CACHE,
         persist_result=False,
     )
+    return decorate(_call)
 
 
 def _call(work: Callable[[], R]) -> R:

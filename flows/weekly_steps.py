@@ -128,7 +128,7 @@ def train_candidate(
                 DataUsed(
                     "snapshot",
                     snapshot.data_hash,
-                    str(snapshot.directory),
+                    snapshot.directory,
                     "training",
                     dict(snapshot.row_counts),
                 )

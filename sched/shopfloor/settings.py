@@ -101,6 +101,7 @@ def quiet_environment(environment: MutableMapping[str, str] | None = None) -> No
         "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",
         "MLFLOW_HTTP_REQUEST_TIMEOUT": "5",
         "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
+        "MLFLOW_LOGGING_LEVEL": "WARNING",
         "OMP_NUM_THREADS": "1",
         "NUMBA_CACHE_DIR": str(home / "numba"),
     }
