@@ -17,7 +17,7 @@ from shopfloor.engine.arrays import compile_instance
 from shopfloor.engine.rules import Rule, RuleSpec
 from shopfloor.evaluation.contestant import Contestant, Sampling, greedy
 from shopfloor.evaluation.evidence import HISTORY
-from shopfloor.evaluation.past import Past, look_back
+from shopfloor.evaluation.past import Past, Record, look_back
 from shopfloor.evaluation.replay import Window, open_window, replay_weeks, replayed, score, week_starts
 from shopfloor.evaluation.world import scenario_of
 from shopfloor.twin.generate import generate_plant
@@ -30,6 +30,10 @@ ZONE = TINY_SPEC.plant_tz
 @lru_cache(maxsize=1)
 def plant() -> dict[str, pd.DataFrame]:
     return generate_plant(TINY_SPEC, seed=4)
+
+
+def record(frames: dict[str, pd.DataFrame]) -> Record:
+    return Record(frames, NOW, ZONE)
 
 
 def hand_window(completions: dict[str, int]) -> Window:
@@ -77,7 +81,7 @@ def test_a_row_of_the_future_changes_nothing_that_was_known() -> None:
     frames = plant()
     then = NOW - timedelta(days=14)
     before = assemble(frames, as_of=then, plant_tz=ZONE)
-    known = look_back(frames, as_of=then, plant_tz=ZONE, until=NOW).known
+    known = look_back(record(frames), as_of=then).known
     moment = (then + timedelta(days=1)).replace(tzinfo=None)
     later = dict(frames)
     order = (
@@ -93,7 +97,7 @@ def test_a_row_of_the_future_changes_nothing_that_was_known() -> None:
     )
     later["machine_downtime"] = pd.concat([frames["machine_downtime"], down], ignore_index=True)
     assert instance_fingerprint(assemble(later, as_of=then, plant_tz=ZONE)) == instance_fingerprint(before)
-    again = look_back(later, as_of=then, plant_tz=ZONE, until=NOW).known
+    again = look_back(record(later), as_of=then).known
     new = [job for job in again.jobs if job.job_id not in known.job_by_id]
     assert [job.job_id for job in new] == ["ZZ"]
     assert new[0].known_at is not None
@@ -104,7 +108,7 @@ def test_a_row_of_the_future_changes_nothing_that_was_known() -> None:
 
 def test_all_orders_of_the_past_are_known_or_arrive_at_their_creation() -> None:
     then = NOW - timedelta(days=14)
-    past = look_back(plant(), as_of=then, plant_tz=ZONE, until=NOW)
+    past = look_back(record(plant()), as_of=then)
     today = assemble(plant(), as_of=then, plant_tz=ZONE, options=AssemblyOptions())
     arrivals = [job for job in past.known.jobs if job.known_at is not None]
     assert {job.job_id for job in past.known.jobs if job.known_at is None} == {j.job_id for j in today.jobs}
@@ -114,7 +118,7 @@ def test_all_orders_of_the_past_are_known_or_arrive_at_their_creation() -> None:
 
 def test_durations_and_breakdowns_turn_out_as_the_plant_recorded_them() -> None:
     then = NOW - timedelta(days=14)
-    past = look_back(plant(), as_of=then, plant_tz=ZONE, until=NOW)
+    past = look_back(record(plant()), as_of=then)
     changed = [
         (known, real)
         for known, real in zip(past.known.operations, past.turned_out.operations, strict=True)
@@ -147,7 +151,7 @@ def test_durations_and_breakdowns_turn_out_as_the_plant_recorded_them() -> None:
 def test_everybody_meets_the_same_orders_and_the_plant_itself_is_one_of_them() -> None:
     sampler = Contestant("samples", RuleSpec(Rule.ATC), Sampling(4, 0.3, 1.0))
     players = [greedy(), Contestant("tuned ATC", RuleSpec(Rule.ATC)), sampler]
-    rows = replay_weeks(plant(), players, as_of=NOW, plant_tz=ZONE, n_weeks=2)
+    rows = replay_weeks(record(plant()), players, n_weeks=2)
     assert [row.contestant for row in rows] == [HISTORY, "greedy", "tuned ATC"] * 2
     for week in {row.week for row in rows}:
         mine = [row for row in rows if row.week == week]
@@ -156,7 +160,7 @@ def test_everybody_meets_the_same_orders_and_the_plant_itself_is_one_of_them() -
 
 def test_the_same_replay_twice_is_the_same() -> None:
     start = week_starts(NOW, ZONE, n_weeks=1)[0]
-    window = open_window(plant(), start, until=NOW, plant_tz=ZONE)
+    window = open_window(record(plant()), start)
     assert window is not None
     levels = np.zeros(len(window.compiled.operation_ids), dtype=np.int64)
     assert replayed(window, greedy(), levels) == replayed(window, greedy(), levels)

@@ -20,7 +20,7 @@ from shopfloor.engine.rules import RuleSpec
 from shopfloor.evaluation import contestant as who
 from shopfloor.evaluation.contestant import Contestant, Sampling
 from shopfloor.evaluation.evidence import BEST_OF, Evidence, LatencyRow, ReplayRow, ScoreTable, StressRow
-from shopfloor.evaluation.past import Frames
+from shopfloor.evaluation.past import Frames, Record
 from shopfloor.evaluation.replay import replay_weeks
 from shopfloor.evaluation.scoring import Arena, Progress, enter, play, score_on_suite
 from shopfloor.evaluation.stress import SCENARIOS, overload
@@ -79,6 +79,7 @@ class Trial:
         as_of: Of the snapshot, aware UTC.
         plant_tz: IANA zone of the plant.
         provenance: Whatever else says where this came from.
+        processing_time_unit: Of the tables: `hours` or `minutes`.
     """
 
     candidate: DispatchModel
@@ -90,6 +91,7 @@ class Trial:
     as_of: datetime
     plant_tz: str
     provenance: Mapping[str, str] = field(default_factory=dict)
+    processing_time_unit: str = "hours"
 
 
 def evaluate_candidate(
@@ -186,9 +188,8 @@ def _samplers(
 def _replay(trial: Trial, players: Sequence[Contestant], size: EvaluationSize) -> tuple[ReplayRow, ...]:
     if trial.frames is None or size.n_weeks == 0:
         return ()
-    return replay_weeks(
-        trial.frames, players, as_of=trial.as_of, plant_tz=trial.plant_tz, n_weeks=size.n_weeks
-    )
+    record = Record(trial.frames, trial.as_of, trial.plant_tz, trial.processing_time_unit)
+    return replay_weeks(record, players, n_weeks=size.n_weeks)
 
 
 def _stress(cases: Sequence[SuiteCase], players: Sequence[Contestant], *, seed: int) -> tuple[StressRow, ...]:

@@ -22,6 +22,23 @@ Frames = Mapping[str, "pd.DataFrame"]
 
 
 @dataclass(frozen=True)
+class Record:
+    """The plant's tables as one snapshot has them: all that is known of the past.
+
+    Attributes:
+        frames: Tables by name.
+        until: End of the data: the snapshot's `as_of`, aware UTC.
+        plant_tz: IANA zone of the plant.
+        processing_time_unit: Of the planned `processing_time`: `hours` or `minutes`.
+    """
+
+    frames: Frames
+    until: datetime
+    plant_tz: str
+    processing_time_unit: str = "hours"
+
+
+@dataclass(frozen=True)
 class Past:
     """One historical Monday.
 
@@ -39,23 +56,23 @@ class Past:
     levels: Mapping[str, int]
 
 
-def look_back(frames: Frames, *, as_of: datetime, plant_tz: str, until: datetime) -> Past:
+def look_back(record: Record, *, as_of: datetime) -> Past:
     """Return both views of one day of the past.
 
     Args:
-        frames: Tables of a later snapshot.
+        record: Tables of a later snapshot.
         as_of: The day, aware UTC.
-        until: End of the data: the later snapshot's own `as_of`, aware UTC.
     """
-    options = AssemblyOptions(include_unknown=True)
-    known = assemble(frames, as_of=as_of, plant_tz=plant_tz, options=options)
+    frames, until = record.frames, _naive(record.until)
+    options = AssemblyOptions(include_unknown=True, processing_time_unit=record.processing_time_unit)
+    known = assemble(frames, as_of=as_of, plant_tz=record.plant_tz, options=options)
     foreseen = dict(frames)
     down = frames["machine_downtime"].copy()
-    down["end_time"] = down["end_time"].fillna(_naive(until))
+    down["end_time"] = down["end_time"].fillna(until)
     down["kind"] = "planned"
     foreseen["machine_downtime"] = down
-    open_time = assemble(foreseen, as_of=as_of, plant_tz=plant_tz, options=options).open_time
-    actual = _Actuals(frames["job_schedules"], known, _naive(until))
+    open_time = assemble(foreseen, as_of=as_of, plant_tz=record.plant_tz, options=options).open_time
+    actual = _Actuals(frames["job_schedules"], known, until)
     operations = tuple(
         replace(
             operation,
@@ -69,13 +86,13 @@ def look_back(frames: Frames, *, as_of: datetime, plant_tz: str, until: datetime
         open_time=dict(open_time),
         commitments=tuple(actual.ended(commitment) for commitment in known.commitments),
     )
-    return Past(known, turned_out, completions_of(frames, known, until=until), actual.levels)
+    return Past(known, turned_out, completions_of(record, known), actual.levels)
 
 
-def completions_of(frames: Frames, instance: Instance, *, until: datetime) -> dict[str, int]:
-    """Return the minute at which the plant completed each order of the instance, where it has by `until`."""
-    done = frames["job_schedules"]
-    done = done[done["end_time"].notna() & (done["end_time"] <= _naive(until))]
+def completions_of(record: Record, instance: Instance) -> dict[str, int]:
+    """Return the minute at which the plant completed each order of the instance, where it has."""
+    done = record.frames["job_schedules"]
+    done = done[done["end_time"].notna() & (done["end_time"] <= _naive(record.until))]
     last = done.groupby("job_id")["end_time"].max()
     ends: dict[str, list[int]] = {}
     open_orders: set[str] = set()

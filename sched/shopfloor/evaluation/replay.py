@@ -30,7 +30,7 @@ from shopfloor.engine.dispatch import completion_minutes
 from shopfloor.engine.scenario import Scenario
 from shopfloor.evaluation.contestant import Contestant
 from shopfloor.evaluation.evidence import HISTORY, ReplayRow
-from shopfloor.evaluation.past import Frames, Past, look_back
+from shopfloor.evaluation.past import Past, Record, look_back
 from shopfloor.evaluation.world import scenario_of
 
 log = logging.getLogger(__name__)
@@ -76,16 +76,14 @@ def week_starts(
     return starts[::-1]
 
 
-def open_window(
-    frames: Frames, start: datetime, *, until: datetime, plant_tz: str, window_days: int = WINDOW_DAYS
-) -> Window | None:
+def open_window(record: Record, start: datetime, *, window_days: int = WINDOW_DAYS) -> Window | None:
     """Return one window made ready; None when no order was in the shop then."""
-    past = look_back(frames, as_of=start, plant_tz=plant_tz, until=until)
+    past = look_back(record, as_of=start)
     if not past.known.operations:
         return None
     compiled = compile_instance(past.known)
     return Window(
-        week=start.astimezone(ZoneInfo(plant_tz)).date().isoformat(),
+        week=start.astimezone(ZoneInfo(record.plant_tz)).date().isoformat(),
         past=past,
         compiled=compiled,
         scenario=scenario_of(compiled, past.turned_out),
@@ -95,24 +93,18 @@ def open_window(
 
 
 def replay_weeks(
-    frames: Frames,
-    contestants: Sequence[Contestant],
-    *,
-    as_of: datetime,
-    plant_tz: str,
-    n_weeks: int = 4,
+    record: Record, contestants: Sequence[Contestant], *, n_weeks: int = 4
 ) -> tuple[ReplayRow, ...]:
     """Return the plant and every contestant on each of the last weeks; samplers sit out.
 
     Args:
-        frames: The snapshot's tables.
+        record: The snapshot's tables.
         contestants: Who plays.
-        as_of: Of the snapshot, aware UTC: the end of the data.
     """
     return tuple(
         row
-        for start in week_starts(as_of, plant_tz, n_weeks=n_weeks)
-        for row in _rows(open_window(frames, start, until=as_of, plant_tz=plant_tz), contestants)
+        for start in week_starts(record.until, record.plant_tz, n_weeks=n_weeks)
+        for row in _rows(open_window(record, start), contestants)
     )
 
 
