@@ -102,7 +102,7 @@ class PlantSpec:
     lead_mean_days: float = 4.0
     lead_max_days: int = 35
     flow_allowance: float = 1.5
-    slack_mean_days: float = 41.5
+    slack_mean_days: float = 33.5
     slack_sd_days: float = 13.0
     urgency_days: float = 5.0
     overtime_share: float = 0.35
@@ -174,5 +174,8 @@ TINY_SPEC = PlantSpec(
     history_days=30,
     warm_up_days=30,
     n_open_operations=40,
+    slack_mean_days=8.0,
+    slack_sd_days=6.0,
+    urgency_days=2.0,
     n_open_breakdowns=1,
 )
