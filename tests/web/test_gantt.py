@@ -85,7 +85,7 @@ def test_every_slot_is_a_row_and_every_operation_a_bar_with_its_blocks():
 def test_a_job_carries_its_lateness_and_the_part_that_nobody_could_avoid():
     jobs = {job["id"]: job for job in gantt_data(*small_plan(), title="t", kpis=None)["jobs"]}
     assert (jobs["A"]["late"], jobs["A"]["sunk"]) == (DAY + 550 - 900, 0)
-    assert (jobs["B"]["late"], jobs["B"]["dueText"]) == (0, "Thu 2026-03-05 00:00")
+    assert (jobs["B"]["late"], jobs["B"]["dueText"]) == (0, "Wed 2026-03-04 24:00")
 
 
 def test_what_runs_says_so_and_begins_the_picture_before_now():

@@ -112,7 +112,7 @@ class _Picture:
                 "family": job.family,
                 "weight": job.weight,
                 "due": job.due,
-                "dueText": self._text(job.due),
+                "dueText": self._due_text(job.due),
                 "end": self.completion[job.job_id],
                 "endText": self._text(self.completion[job.job_id]),
                 "late": max(0, self.completion[job.job_id] - job.due),
@@ -174,6 +174,13 @@ class _Picture:
 
     def _text(self, minute: int) -> str:
         return self._local(minute).strftime("%a %Y-%m-%d %H:%M")
+
+    def _due_text(self, minute: int) -> str:
+        """Return a due minute; midnight is the end of the due day, and people call it by that day."""
+        local = self._local(minute)
+        if (local.hour, local.minute) != (0, 0):
+            return self._text(minute)
+        return (local.date() - timedelta(days=1)).strftime("%a %Y-%m-%d 24:00")
 
 
 def tiles(kpis: Kpis) -> list[list[str]]:
