@@ -7,6 +7,7 @@ from datetime import UTC
 from functools import lru_cache
 from pathlib import Path
 
+from shopfloor.engine.actor import zero_weights
 from shopfloor.engine.rules import Rule, RuleSpec
 from shopfloor.evaluation.criteria import BEATS_CHAMPION, BEATS_RULE, primary_comparisons
 from shopfloor.evaluation.evaluate import EvaluationSize, Trial, evaluate_candidate
@@ -94,3 +95,12 @@ def test_samplers_meet_samplers_only() -> None:
     found = primary_comparisons(evaluate_candidate(trial(), TINY))
     assert "candidate best of 4" not in found
     assert next(result.n for name, result in found.items() if " best of 4" in name) == 4
+
+
+def test_a_network_that_adds_nothing_scores_about_like_its_rule() -> None:
+    candidate = DispatchModel("actor", TUNED[0], actor=zero_weights(8, 8))
+    evidence = evaluate_candidate(replace(trial(), candidate=candidate), TINY)
+    ours, rule = (evidence.scores.values(name, "weighted_tardiness") for name in ("candidate", "tuned ATCS"))
+    assert set(ours) == set(rule)
+    assert all(row.n_violations == 0 for row in evidence.scores.of("candidate"))
+    assert sum(ours.values()) <= 1.5 * sum(rule.values()) + 1.0
