@@ -225,7 +225,7 @@ def state_at(envs: Envs, b: int, problem: Problem) -> State:
     )
 
 
-@inlined
+@entry
 def _to_decision(
     problem: Problem, world: World, state: State, envs: Envs, b: int, rule: int, par: Floats
 ) -> None:

@@ -174,7 +174,7 @@ def _next_queue(problem: Problem, state: State, op: int) -> float:
     return math.log1p(state.wc[w, SW_COUNT] / n)
 
 
-@inlined
+@entry
 def _count_usable(problem: Problem, world: World, state: State, w: int, levels: Ints) -> int:
     """Return how many free slots could take some waiting operation now, counting no further than 2."""
     usable = 0
@@ -317,7 +317,7 @@ def forced_choice(problem: Problem, world: World, state: State, w: int, levels: 
     return only, only_pair
 
 
-@inlined
+@entry
 def _first_usable(problem: Problem, world: World, state: State, w: int, levels: Ints) -> int:
     """Return the first free slot that could take some waiting operation now, or -1."""
     q = problem.wc[w, WC_QUEUE_LO]
