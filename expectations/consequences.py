@@ -68,7 +68,9 @@ def _take_later_operations(broken: BrokenRules, facts: PlantFacts) -> None:
     if "production_jobs" not in facts.frames or not broken.get("production_jobs"):
         return
     jobs = facts.frames["production_jobs"]
-    is_broken = facts.is_open & jobs[ROW].isin(list(broken["production_jobs"]))
+    is_gone = jobs[ROW].isin(list(broken["production_jobs"]))
+    # A repetition goes, the operation stays.
+    is_broken = facts.is_open & is_gone & ~jobs["job_id"].isin(set(jobs.loc[~is_gone, "job_id"].dropna()))
     may_move = facts.is_open & ~jobs["job_id"].isin(running_operations(facts))
     later = after_broken(jobs, is_broken=is_broken, may_move=may_move)
     _add(broken, "production_jobs", jobs.loc[later, ROW], ROUTE_BROKEN, "process_order")

@@ -12,7 +12,6 @@ import re
 import shutil
 from collections.abc import Iterable, Mapping
 from functools import cache
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -103,4 +102,4 @@ def slug_of(run_name: str) -> str:
 @cache
 def style() -> str:
     """Return our style sheet."""
-    return files("expectations").joinpath("data_docs.css").read_text(encoding="utf-8")
+    return Path(__file__).with_name("data_docs.css").read_text(encoding="utf-8")

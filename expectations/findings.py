@@ -122,13 +122,14 @@ class ValidationReport:
 
     @property
     def quarantined_operations(self) -> tuple[str, ...]:
-        """Ids of the operations that were set aside for a fault of their own, sorted.
+        """Ids of the open operations that were set aside for a fault of their own, sorted.
 
         Those that only wait for one of them are left out: the assembly finds them, with the reason.
         """
         rows = (row for row in self.quarantined if row.table_name == "production_jobs")
-        ids = {row.row.get("job_id") for row in rows if row.rule != ROUTE_BROKEN}
-        return tuple(sorted(str(name) for name in ids if name))
+        ids = {str(row.row["job_id"]) for row in rows if row.rule != ROUTE_BROKEN and row.row["job_id"]}
+        planned, clean = (_operations(frames) for frames in (self.planning_frames, self.clean_frames))
+        return tuple(sorted(ids & planned - clean))
 
     @property
     def quarantined_counts(self) -> dict[str, int]:
@@ -164,8 +165,13 @@ class ValidationReport:
         return tuple(finding for finding in self.findings if finding.severity is severity)
 
 
+def _operations(frames: dict[str, pd.DataFrame]) -> set[str]:
+    jobs = frames.get("production_jobs")
+    return set() if jobs is None or "job_id" not in jobs else set(jobs["job_id"].dropna())
+
+
 def shown(value: object) -> str:
     """Return a value as text that is safe to print: control characters escaped, at most 200 characters."""
-    text = "" if value is None or value != value or str(value) in ("NaT", "<NA>") else str(value)
+    text = "" if value is None or str(value) in ("nan", "NaT", "<NA>") else str(value)
     safe = "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)
     return safe if len(safe) <= MAX_SHOWN else safe[: MAX_SHOWN - 1] + "…"

@@ -7,6 +7,7 @@ at its own severity when it would stop the run, else as a warning.
 from __future__ import annotations
 
 import contextlib
+import logging
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -17,6 +18,8 @@ from expectations.data_docs import slug_of
 from expectations.facts import ROW
 from expectations.findings import Severity, shown
 from expectations.suites import Batch
+
+log = logging.getLogger(__name__)
 
 SITE = "plant"
 RESULT_FORMAT = {
@@ -53,42 +56,62 @@ class Judged:
     pages: Mapping[str, Path]
 
 
-def judge(todo: Sequence[Batch], *, run_name: str, docs_dir: Path) -> Judged:
-    """Run the suites and build their pages below `docs_dir`."""
-    slug = slug_of(run_name)
+def judge(todo: Sequence[Batch], *, run_name: str, docs_dir: Path | None) -> Judged:
+    """Run the suites and build their pages below `docs_dir`; None = no pages."""
     with _quiet():
-        import great_expectations as gx
-        from great_expectations.core.run_identifier import RunIdentifier
-        from great_expectations.data_context.types.base import ProgressBarsConfig
+        context = _context(docs_dir)
+        verdicts = [verdict for batch in todo for verdict in _run(context, batch, slug_of(run_name))]
+        pages = {} if docs_dir is None else _build_pages(context, docs_dir.resolve())
+    return Judged(tuple(verdicts), sum(len(batch.suite) for batch in todo), pages)
 
-        context = gx.get_context(mode="ephemeral")
-        context.variables.progress_bars = ProgressBarsConfig(globally=False)
-        context.delete_data_docs_site("local_site")
-        context.add_data_docs_site(SITE, _site(docs_dir))
-        plant = context.data_sources.add_pandas("plant")
-        verdicts: list[Verdict] = []
-        for batch in todo:
-            suite = context.suites.add(gx.ExpectationSuite(name=batch.name, expectations=list(batch.suite)))
-            rows = plant.add_dataframe_asset(batch.name).add_batch_definition_whole_dataframe("all")
-            definition = context.validation_definitions.add(
-                gx.ValidationDefinition(name=batch.name, data=rows, suite=suite)
-            )
-            checkpoint = gx.Checkpoint(
-                name=batch.name, validation_definitions=[definition], actions=[], result_format=RESULT_FORMAT
-            )
-            outcome = context.checkpoints.add(checkpoint).run(
-                batch_parameters={"dataframe": batch.frame}, run_id=RunIdentifier(run_name=slug)
-            )
-            for result in next(iter(outcome.run_results.values())).results:
-                if not bool(result.success):
-                    verdicts.append(_verdict(batch, result))
-        before = _pages(docs_dir)
-        with contextlib.suppress(OSError):
-            context.build_data_docs(site_names=[SITE])
-    pages = {
+
+def _context(docs_dir: Path | None) -> Any:
+    import great_expectations as gx
+    from great_expectations.data_context.types.base import ProgressBarsConfig
+
+    context = gx.get_context(mode="ephemeral")
+    context.variables.progress_bars = ProgressBarsConfig(globally=False)
+    context.delete_data_docs_site("local_site")
+    if docs_dir is not None:
+        context.add_data_docs_site(SITE, _site(docs_dir.resolve()))
+    context.data_sources.add_pandas(SITE)
+    return context
+
+
+def _run(context: Any, batch: Batch, run_name: str) -> list[Verdict]:
+    """Return the rules of a batch that do not hold."""
+    import great_expectations as gx
+    from great_expectations.core.run_identifier import RunIdentifier
+
+    suite = context.suites.add(gx.ExpectationSuite(name=batch.name, expectations=list(batch.suite)))
+    asset = context.data_sources.get(SITE).add_dataframe_asset(batch.name)
+    definition = context.validation_definitions.add(
+        gx.ValidationDefinition(
+            name=batch.name, data=asset.add_batch_definition_whole_dataframe("all"), suite=suite
+        )
+    )
+    checkpoint = context.checkpoints.add(
+        gx.Checkpoint(
+            name=batch.name, validation_definitions=[definition], actions=[], result_format=RESULT_FORMAT
+        )
+    )
+    outcome = checkpoint.run(
+        batch_parameters={"dataframe": batch.frame}, run_id=RunIdentifier(run_name=run_name)
+    )
+    results = next(iter(outcome.run_results.values())).results
+    return [_verdict(batch, result) for result in results if not bool(result.success)]
+
+
+def _build_pages(context: Any, docs_dir: Path) -> dict[str, Path]:
+    """Return the page that was built for each suite, relative to `docs_dir`; a failure costs pages only."""
+    before = _pages(docs_dir)
+    try:
+        context.build_data_docs(site_names=[SITE])
+    except Exception:
+        log.exception("data_docs_failed: the verdict stays")
+    return {
         page.relative_to(docs_dir).parts[1]: page.relative_to(docs_dir) for page in _pages(docs_dir) - before
     }
-    return Judged(tuple(verdicts), sum(len(batch.suite) for batch in todo), pages)
 
 
 def _verdict(batch: Batch, result: Any) -> Verdict:
@@ -135,7 +158,7 @@ def _site(docs_dir: Path) -> Any:
         "show_how_to_buttons": False,
         "store_backend": {
             "class_name": "TupleFilesystemStoreBackend",
-            "base_directory": str(docs_dir.resolve()),
+            "base_directory": str(docs_dir),
         },
         "site_index_builder": {"class_name": "DefaultSiteIndexBuilder"},
     }

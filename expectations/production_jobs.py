@@ -59,8 +59,9 @@ def prepare(facts: PlantFacts) -> pd.DataFrame:
     jobs["_has_one_due_date"] = ~(jobs["lcd_date"].groupby(order).transform("nunique") > 1)
     jobs["_is_usual_time"] = is_usual_time(jobs)
     jobs["_has_machine"] = has_machine(jobs, facts)
-    jobs["_has_ended"] = jobs["job_id"].isin(ended_operations(facts))
-    jobs["_is_not_ended"] = ~jobs["_has_ended"] | (jobs["remaining_minutes"] > 0)
+    has_ended = jobs["job_id"].isin(ended_operations(facts))
+    jobs["_is_not_ended"] = ~has_ended | (jobs["remaining_minutes"] > 0)
+    jobs["_is_ended_if_said"] = has_ended | (jobs["status"] != "COMPLETED")
     jobs["_is_running_if_said"] = ~(jobs["status"] == "IN_PROGRESS") | jobs["job_id"].isin(
         facts.known("job_schedules", "job_id")
     )

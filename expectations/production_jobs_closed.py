@@ -56,11 +56,8 @@ def suite(facts: PlantFacts) -> list[Expectation]:
             "_has_own_place",
             warn("closed_process_order_duplicate", "one operation per step", column="process_order"),
         ),
-        gxe.ExpectColumnValuesToBeInSet(
-            column="_has_ended",
-            value_set=[True],
-            row_condition='status == "COMPLETED"',
-            condition_parser="pandas",
-            **warn("completed_without_end", "a completed operation has an actual end", column="status"),
+        holds(
+            "_is_ended_if_said",
+            warn("completed_without_end", "a completed operation has an actual end", column="status"),
         ),
     ]

@@ -40,7 +40,9 @@ def has_predecessor(jobs: pd.DataFrame) -> pd.Series:
     A plant that numbers its steps 10, 20, 30 has no holes: the usual distance of two steps is learned from
     the data.
     """
-    places = pd.DataFrame({"order": order_ids(jobs), "step": step_numbers(jobs)}).dropna()
+    places = pd.DataFrame({"order": order_ids(jobs), "step": step_numbers(jobs)})
+    # An unreadable number is a fault of its own, not a hole.
+    places = places[~places["step"].isna().groupby(places["order"]).transform("any")]
     steps = places.drop_duplicates().sort_values(["order", "step"], kind="stable")
     gap = steps.groupby("order")["step"].diff()
     if gap.notna().sum() == 0:

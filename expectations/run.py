@@ -27,7 +27,7 @@ ORDER = {Severity.STOP: 0, Severity.QUARANTINE: 1, Severity.WARN: 2}
 def run_expectations(
     frames: Mapping[str, pd.DataFrame],
     *,
-    docs_dir: Path,
+    docs_dir: Path | None,
     run_name: str,
     usual_counts: Mapping[str, int] | None = None,
     facts: RunFacts | None = None,
@@ -36,7 +36,7 @@ def run_expectations(
 
     Args:
         frames: Table name -> rows, cast or raw; other tables pass through untouched.
-        docs_dir: Folder of the pages; its index lists all runs that were written there.
+        docs_dir: Folder of the pages; its index lists all runs that were written there. None: no pages.
         run_name: Shown in the pages, for example the flow run's name.
         usual_counts: Table name -> usual number of rows, the median of recent runs; None on a first run.
         facts: What the caller knows about the run.
@@ -79,7 +79,7 @@ def run_expectations(
         row_counts={table: len(frames[table]) for table in SHAPES if table in frames},
         n_rules=judged.n_rules,
     )
-    return _with_pages(report, docs_dir, judged.pages)
+    return report if docs_dir is None else _with_pages(report, docs_dir, judged.pages)
 
 
 def plant_facts(
