@@ -20,6 +20,7 @@ from shopfloor.serving.promotion import (
     NothingToRollBack,
     PromotionHeld,
     keep,
+    mirror,
     promote,
     release_hold,
     rollback,
@@ -196,6 +197,29 @@ def test_a_spoilt_copy_is_set_aside_when_its_bundle_is_promoted_again(database, 
     _spoil(models_folder(home) / bundles[0].bundle_hash)
     _promote(database, bundles[0], "1", home)
     assert resolve_champion(database, home=home).champion is not None
+
+
+def test_the_same_decision_again_after_a_crash_changes_nothing(database, bundles, home):
+    _promote(database, bundles[0], "1", home)
+    decision = Decision("2", bundles[1].bundle_hash, 1)
+    first = promote(database, bundles[1].path, decision, home=home)
+    assert promote(database, bundles[1].path, decision, home=home).epoch == first.epoch == 2
+    kept = Decision("3", bundles[2].bundle_hash, 2)
+    assert keep(database, kept).epoch == keep(database, kept).epoch == 3
+    assert [row.action for row in history(database)] == ["keep", "promote", "promote"]
+
+
+def test_a_champion_promoted_while_mlflow_was_down_is_found_by_its_hash_later(
+    sqlite_engine, bundles, home, tmp_path
+):
+    _promote(sqlite_engine, bundles[0], "local-abc", home, tracking_uri="http://127.0.0.1:1")
+    store = f"sqlite:///{tmp_path / 'mlflow' / 'mlflow.db'}"
+    registration = registry.Registration(bundles[0].bundle_hash)
+    version = registry.register_version(bundles[0].path, registration, tracking_uri=store)
+    assert mirror(sqlite_engine, tracking_uri=store) == ()
+    assert registry.get_by_alias("champion", tracking_uri=store).version == version
+    shutil.rmtree(models_folder(home))
+    assert resolve_champion(sqlite_engine, home=home, tracking_uri=store).champion.source == "registry"
 
 
 def _race(url: str, bundle: Path, bundle_hash: str, version: str, home: Path, answers) -> None:

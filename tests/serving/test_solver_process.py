@@ -7,9 +7,12 @@ import sys
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 from learning_plants import random_instance
 
+from shopfloor.domain.validator import validate
+from shopfloor.engine.actor import ActorWeights, zero_weights
 from shopfloor.engine.arrays import compile_instance
 from shopfloor.engine.dispatch import dispatch, to_schedule
 from shopfloor.engine.rules import Rule, RuleSpec
@@ -47,6 +50,21 @@ def test_the_child_answers_with_a_plan_at_least_as_good_as_its_rule(request_of, 
     assert answer.evaluated == 40 and answer.improvements >= 1
     placed = {item.operation_id for item in answer.schedule.operations}
     assert placed == {operation.operation_id for operation in instance.operations}
+
+
+def test_an_actor_plans_in_the_child_too(request_of, instance, tmp_path):
+    rng = np.random.default_rng(1)
+    arrays = {
+        name: (array + rng.normal(0, 0.2, array.shape)).astype(np.float32)
+        for name, array in zero_weights(16, 8)._asdict().items()
+    }
+    actor = DispatchModel("actor", MODEL.rule, ActorWeights(**arrays), beta=1.0, temperature=0.5)
+    bundle = save_bundle(actor, tmp_path / "actor")
+    request = request_of(bundle_path=bundle.path, bundle_hash=bundle.bundle_hash, samples=100)
+    answer = solve_in_child(request, QUICK)
+    assert answer.failure is None and answer.evaluated == 100
+    assert answer.schedule is not None and validate(instance, answer.schedule) == ()
+    assert answer.schedule == solve_in_child(request, QUICK).schedule
 
 
 def test_the_same_request_gives_the_same_plan(request_of):

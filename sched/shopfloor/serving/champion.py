@@ -155,7 +155,7 @@ def _fetch(
     context = {"version": row.champion_version, "bundle_hash": row.bundle_hash}
     target = models_folder(home) / f".fetched-{row.bundle_hash}"
     try:
-        _download(row.champion_version, target, tracking_uri, download_s)
+        _download(row, target, tracking_uri, download_s)
         model = load_bundle(target, expected_hash=row.bundle_hash)
     except ModelRefused as error:
         shutil.rmtree(target, ignore_errors=True)
@@ -170,9 +170,9 @@ def _fetch(
     return Champion(model, row.champion_version, row.bundle_hash, local, "registry", row.epoch)
 
 
-def _download(version: str, target: Path, tracking_uri: str, download_s: float) -> None:
+def _download(row: LedgerRow, target: Path, tracking_uri: str, download_s: float) -> None:
     from shopfloor.tracking.client import TrackingUnavailable, is_reachable
-    from shopfloor.tracking.registry import download
+    from shopfloor.tracking.registry import download, find_by_hash
 
     if not is_reachable(tracking_uri):
         raise TrackingUnavailable("the store does not answer")
@@ -180,7 +180,9 @@ def _download(version: str, target: Path, tracking_uri: str, download_s: float) 
 
     def fetch() -> None:
         try:
-            download(version, target, tracking_uri=tracking_uri)
+            # by hash first: a champion that was promoted while MLflow was down has a name of its own
+            found = find_by_hash(row.bundle_hash, tracking_uri=tracking_uri)
+            download(found.version if found else row.champion_version, target, tracking_uri=tracking_uri)
         except Exception as error:
             failure.append(error)
 

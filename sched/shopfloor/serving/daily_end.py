@@ -19,14 +19,14 @@ from shopfloor.data.instants import database_now
 from shopfloor.data.kpi_rows import record_kpis
 from shopfloor.data.leases import release
 from shopfloor.data.outbox import queue_message
-from shopfloor.data.plans import Run, read_plan
+from shopfloor.data.plans import Run
 from shopfloor.data.writeback import WriteOutcome
 from shopfloor.domain.errors import DatabaseUnavailable
 from shopfloor.serving.alerts import AlertReport, flush_outbox, messages_of
 from shopfloor.serving.daily import Day
 from shopfloor.serving.exit_codes import ExitCode
 from shopfloor.serving.failures import incident_of, meaning_of
-from shopfloor.serving.ladder import LadderResult
+from shopfloor.serving.ladder import LadderResult, Rung
 from shopfloor.serving.local_incidents import keep_locally
 from shopfloor.settings import Settings
 
@@ -70,7 +70,7 @@ def close_day(
     alerts = flush_outbox(day.engine, day.settings.alert_urls)
     _give_back(day)
     status = "already_there" if done else outcome.status if outcome else "kept"
-    code = _code_of_run(day, run_id)
+    code = _code(outcome, result, done)
     log.info("day_closed status=%s run_id=%s exit_code=%d", status, run_id, code)
     return DayReport(code, status, run_id, alerts)
 
@@ -131,8 +131,11 @@ def _give_back(day: Day) -> None:
         log.warning("lease_not_given_back cause=%s", type(error).__name__)
 
 
-def _code_of_run(day: Day, run_id: str | None) -> ExitCode:
-    """Return 0 when a model made the plan, 10 when a fallback did, 11 when the plan in force stayed."""
-    if run_id is None:
+def _code(outcome: WriteOutcome | None, result: LadderResult | None, done: Run | None) -> ExitCode:
+    """Return 0 when the champion made the plan, 10 when a fallback did, 11 when the plan in force stayed."""
+    if done is not None:
+        return ExitCode.CHAMPION if done.model_version else ExitCode.FALLBACK
+    if outcome is None:
         return ExitCode.LAST_GOOD
-    return ExitCode.CHAMPION if read_plan(day.engine, run_id).run.model_version else ExitCode.FALLBACK
+    is_champions = result is not None and result.rung is Rung.CHAMPION
+    return ExitCode.CHAMPION if is_champions else ExitCode.FALLBACK

@@ -63,7 +63,7 @@ def promote(
     home: Path,
     tracking_uri: str | None = None,
 ) -> LedgerRow:
-    """Make a candidate the champion.
+    """Make a candidate the champion; the same decision again (after a crash) changes nothing.
 
     Args:
         bundle_dir: Its bundle; proven here and copied to `home/models/<hash>`.
@@ -75,6 +75,10 @@ def promote(
         PromotionHeld: A person rolled back and the hold stands.
     """
     rows = history(engine, limit=1)
+    if _is_written(rows, "promote", decision):
+        _reset_breaker(engine)
+        mirror(engine, tracking_uri=tracking_uri)
+        return rows[0]
     if is_held(rows) and decision.decided_by == "gate":
         raise PromotionHeld(
             f"promotions are held since the rollback of epoch {rows[0].epoch}\n"
@@ -106,12 +110,14 @@ def promote(
 
 
 def keep(engine: sa.Engine, decision: Decision, *, tracking_uri: str | None = None) -> LedgerRow:
-    """Write down that a candidate was judged and the champion stays; needs a champion.
+    """Write down that a candidate was judged and the champion stays; the same again changes nothing.
 
     Raises:
         StalePromotion: The ledger moved on since the verdict, or there is no champion.
     """
     rows = history(engine, limit=1)
+    if _is_written(rows, "keep", decision):
+        return rows[0]
     if not rows:
         raise StalePromotion("there is no champion to keep\nhint: promote the best tuned rule first")
     present = rows[0]
@@ -236,6 +242,14 @@ def keep_copy(source: Path, local: Path, bundle_hash: str) -> None:
             local.rename(aside)
             log.warning("copy_set_aside path=%s code=%s", aside, error.code)
         copy_bundle(source, local)
+
+
+def _is_written(rows: tuple[LedgerRow, ...], action: str, decision: Decision) -> bool:
+    """Tell whether the newest row is this very decision: its writer died before it could say so."""
+    if not rows or rows[0].epoch != decision.expected_epoch + 1 or rows[0].action != action:
+        return False
+    is_same = rows[0].challenger_version == decision.version and rows[0].decided_by == decision.decided_by
+    return is_same and (action == "keep" or rows[0].bundle_hash == decision.bundle_hash)
 
 
 def _provable(row: LedgerRow, home: Path) -> Path | None:

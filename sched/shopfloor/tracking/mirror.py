@@ -49,9 +49,9 @@ def mirror_aliases(standing: Standing, *, tracking_uri: str) -> MirrorReport:
     for alias in ("champion", "previous", "challenger"):
         wanted: str | None = getattr(standing, alias)
         current = registry.get_by_alias(alias, tracking_uri=tracking_uri)
-        if wanted is not None and (problem := _problem(alias, wanted, standing, tracking_uri)):
-            unresolved.append(problem)
-            wanted = None
+        if wanted is not None:
+            wanted, problem = _registered(alias, wanted, standing, tracking_uri)
+            unresolved += [problem] if problem else []
         if (current.version if current else None) == wanted:
             continue
         registry.set_alias(alias, wanted, tracking_uri=tracking_uri)
@@ -61,12 +61,19 @@ def mirror_aliases(standing: Standing, *, tracking_uri: str) -> MirrorReport:
     return MirrorReport(tuple(repaired), tuple(unresolved))
 
 
-def _problem(alias: str, version: str, standing: Standing, tracking_uri: str) -> str | None:
+def _registered(
+    alias: str, version: str, standing: Standing, tracking_uri: str
+) -> tuple[str | None, str | None]:
+    """Return the version to point at and, when there is none, why not.
+
+    A champion that was promoted while MLflow was down has a name of its own; its hash finds it later.
+    """
     found = registry.get_version(version, tracking_uri=tracking_uri)
+    if alias == "champion" and standing.champion_hash:
+        if found is not None and found.bundle_hash != standing.champion_hash:
+            carried, expected = found.bundle_hash[:12], standing.champion_hash[:12]
+            return None, f"{alias} {version} has bundle {carried}, the ledger {expected}"
+        found = found or registry.find_by_hash(standing.champion_hash, tracking_uri=tracking_uri)
     if found is None:
-        return f"{alias} {version} is not registered"
-    if alias == "champion" and standing.champion_hash and found.bundle_hash != standing.champion_hash:
-        return (
-            f"{alias} {version} has bundle {found.bundle_hash[:12]}, the ledger {standing.champion_hash[:12]}"
-        )
-    return None
+        return None, f"{alias} {version} is not registered"
+    return found.version, None
