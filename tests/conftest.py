@@ -32,6 +32,7 @@ hypothesis_settings.load_profile("ci" if os.environ.get("CI") else "shopfloor")
 
 import sqlalchemy as sa  # noqa: E402
 from mariadb_server import MariadbMissing, drop_database, fresh_database, private_server  # noqa: E402
+
 from shopfloor.data.connection import create_tables, open_database  # noqa: E402
 
 
