@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import re
 import shutil
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -32,34 +32,30 @@ _GONE = re.compile(
 )
 _FOREIGN = re.compile(r"\s(?:src|href)\s*=\s*[\"']?\s*(?:https?:)?//[^\"'\s>]*[\"']?", re.IGNORECASE)
 _BRAND = re.compile(r"(navbar-brand[^>]*>\s*<a [^>]*>)\s*(</a>)", re.IGNORECASE)
+_OWN_SITE = re.compile(r"\shref=\"(?:\.\./)+([^\"]*)\"", re.IGNORECASE)
 _HEAD = re.compile(r"<head[^>]*>", re.IGNORECASE)
 
 
-def publish(report: ValidationReport, docs_dir: Path, *, pages: Mapping[str, Path]) -> Path:
-    """Make the pages of a run readable offline, write its own page and the index of all runs.
+def publish(report: ValidationReport, docs_dir: Path, *, pages: Mapping[str, str]) -> Path:
+    """Write the pages of a run to `runs/<run>/`, and the index of all runs.
 
     Args:
-        pages: Suite -> its page, relative to `docs_dir`.
+        pages: Suite -> its page as the library made it.
 
     Returns:
         The index.
     """
-    root = docs_dir.resolve()
-    root.mkdir(parents=True, exist_ok=True)
-    for page in (
-        *pages.values(),
-        *(path.relative_to(root) for path in (root / "expectations").glob("*.html")),
-    ):
-        path = root / page
-        if path.exists():
-            path.write_text(offline(path.read_text(encoding="utf-8")), encoding="utf-8")
-    shutil.rmtree(root / "static", ignore_errors=True)
-    runs_dir = root / "runs"
-    runs_dir.mkdir(exist_ok=True)
     slug = slug_of(report.run_name)
-    (runs_dir / f"{slug}.html").write_text(run_page(report, pages=pages, style=style()), encoding="utf-8")
-    runs = remember(root / RUNS, {"slug": slug, **report.as_dict()}, [str(page) for page in pages.values()])
-    index = root / "index.html"
+    folder = docs_dir / "runs" / slug
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    for suite, page in pages.items():
+        (folder / f"{suite}.html").write_text(offline(page), encoding="utf-8")
+    (folder / "index.html").write_text(
+        run_page(report, suites=sorted(pages), style=style()), encoding="utf-8"
+    )
+    runs = remember(docs_dir / RUNS, {"slug": slug, **report.as_dict()})
+    index = docs_dir / "index.html"
     index.write_text(index_page(runs, style=style()), encoding="utf-8")
     return index
 
@@ -67,18 +63,21 @@ def publish(report: ValidationReport, docs_dir: Path, *, pages: Mapping[str, Pat
 def offline(page: str) -> str:
     """Return a page without scripts, handlers, foreign addresses and styles, with ours."""
     bare = _FOREIGN.sub("", _GONE.sub("", page))
-    bare = _BRAND.sub(r"\1All data reports\2", bare)
+    bare = _OWN_SITE.sub(_link, _BRAND.sub(r"\1All tables of this run\2", bare))
     return _HEAD.sub(lambda head: f"{head.group(0)}\n{POLICY}\n<style>{style()}</style>", bare, count=1)
 
 
-def remember(ledger: Path, run: dict[str, Any], pages: Iterable[str]) -> list[dict[str, Any]]:
+def _link(match: re.Match[str]) -> str:
+    """Return a link to the library's index as one to the run's own; the suites' own pages are not kept."""
+    return ' href="index.html"' if match.group(1) == "index.html" else ""
+
+
+def remember(ledger: Path, run: dict[str, Any]) -> list[dict[str, Any]]:
     """Add a run to the ledger of pages, drop what is older than 120 runs; return it, the latest first."""
     kept = [entry for entry in _read(ledger) if entry["slug"] != run["slug"]]
-    entries = [{**run, "pages": list(pages)}, *kept]
+    entries = [run, *kept]
     for old in entries[MAX_RUNS:]:
-        (ledger.parent / "runs" / f"{old['slug']}.html").unlink(missing_ok=True)
-        for page in old.get("pages", ()):
-            (ledger.parent / page).unlink(missing_ok=True)
+        shutil.rmtree(ledger.parent / "runs" / slug_of(old["slug"]), ignore_errors=True)
     entries = entries[:MAX_RUNS]
     draft = ledger.with_suffix(".tmp")
     draft.write_text(json.dumps(entries, indent=1), encoding="utf-8")

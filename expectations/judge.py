@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import tempfile
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -49,31 +50,31 @@ class Verdict:
 
 @dataclass(frozen=True)
 class Judged:
-    """Broken rules, the number of rules, and the page of each suite relative to the site."""
+    """Broken rules, the number of rules, and the page of each suite as the library made it."""
 
     verdicts: tuple[Verdict, ...]
     n_rules: int
-    pages: Mapping[str, Path]
+    pages: Mapping[str, str]
 
 
-def judge(todo: Sequence[Batch], *, run_name: str, docs_dir: Path | None) -> Judged:
-    """Run the suites and build their pages below `docs_dir`; None = no pages."""
-    with _quiet():
-        context = _context(docs_dir)
+def judge(todo: Sequence[Batch], *, run_name: str, has_pages: bool = True) -> Judged:
+    """Run the suites and build their pages, in a folder that is thrown away: a build deletes those of other runs."""
+    with _quiet(), tempfile.TemporaryDirectory(prefix="data-docs-") as scratch:
+        site = Path(scratch).resolve()
+        context = _context(site)
         verdicts = [verdict for batch in todo for verdict in _run(context, batch, slug_of(run_name))]
-        pages = {} if docs_dir is None else _build_pages(context, docs_dir.resolve())
+        pages = _build_pages(context, site) if has_pages else {}
     return Judged(tuple(verdicts), sum(len(batch.suite) for batch in todo), pages)
 
 
-def _context(docs_dir: Path | None) -> Any:
+def _context(site: Path) -> Any:
     import great_expectations as gx
     from great_expectations.data_context.types.base import ProgressBarsConfig
 
     context = gx.get_context(mode="ephemeral")
     context.variables.progress_bars = ProgressBarsConfig(globally=False)
     context.delete_data_docs_site("local_site")
-    if docs_dir is not None:
-        context.add_data_docs_site(SITE, _site(docs_dir.resolve()))
+    context.add_data_docs_site(SITE, _site(site))
     context.data_sources.add_pandas(SITE)
     return context
 
@@ -102,16 +103,14 @@ def _run(context: Any, batch: Batch, run_name: str) -> list[Verdict]:
     return [_verdict(batch, result) for result in results if not bool(result.success)]
 
 
-def _build_pages(context: Any, docs_dir: Path) -> dict[str, Path]:
-    """Return the page that was built for each suite, relative to `docs_dir`; a failure costs pages only."""
-    before = _pages(docs_dir)
+def _build_pages(context: Any, site: Path) -> dict[str, str]:
+    """Return the page that was built for each suite; a failure costs pages only."""
     try:
         context.build_data_docs(site_names=[SITE])
     except Exception:
         log.exception("data_docs_failed: the verdict stays")
-    return {
-        page.relative_to(docs_dir).parts[1]: page.relative_to(docs_dir) for page in _pages(docs_dir) - before
-    }
+    pages = sorted((site / "validations").rglob("*.html"))
+    return {page.relative_to(site).parts[1]: page.read_text(encoding="utf-8") for page in pages}
 
 
 def _verdict(batch: Batch, result: Any) -> Verdict:
@@ -152,20 +151,16 @@ def _raised(exception_info: Mapping[str, Any]) -> str:
     )
 
 
-def _site(docs_dir: Path) -> Any:
+def _site(folder: Path) -> Any:
     return {
         "class_name": "SiteBuilder",
         "show_how_to_buttons": False,
         "store_backend": {
             "class_name": "TupleFilesystemStoreBackend",
-            "base_directory": str(docs_dir),
+            "base_directory": str(folder),
         },
         "site_index_builder": {"class_name": "DefaultSiteIndexBuilder"},
     }
-
-
-def _pages(docs_dir: Path) -> set[Path]:
-    return set((docs_dir / "validations").rglob("*.html"))
 
 
 @contextlib.contextmanager

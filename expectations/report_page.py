@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import html
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 from expectations.findings import Finding, ValidationReport
@@ -15,11 +14,11 @@ from expectations.findings import Finding, ValidationReport
 MAX_ROWS = 500
 
 
-def run_page(report: ValidationReport, *, pages: Mapping[str, Path], style: str) -> str:
+def run_page(report: ValidationReport, *, suites: Sequence[str], style: str) -> str:
     """Return the page of one run.
 
     Args:
-        pages: Suite -> its page, relative to the site.
+        suites: Each has a page `<suite>.html` beside this one.
     """
     aside = sum(report.quarantined_counts.values())
     verdict = "Refused: no plan is made from this data" if report.is_stopped else "Accepted"
@@ -32,7 +31,7 @@ def run_page(report: ValidationReport, *, pages: Mapping[str, Path], style: str)
     )
     body = [
         f"<h1>Data of {_e(report.run_name)}</h1>",
-        '<p class="sub"><a href="../index.html">All runs</a></p>',
+        '<p class="sub"><a href="../../index.html">All runs</a></p>',
         f'<section class="verdict{" no" if report.is_stopped else ""}"><div class="word">{verdict}</div>',
         '<div class="tiles">',
         *(f'<div class="tile"><b>{value:,}</b><span>{name}</span></div>' for name, value in tiles),
@@ -42,7 +41,7 @@ def run_page(report: ValidationReport, *, pages: Mapping[str, Path], style: str)
         "</section>",
         _rows_set_aside(report),
         "<section><h2>Tables</h2>",
-        _tables(report, pages),
+        _tables(report, suites),
         "</section>",
         "<footer>stop: the data is refused. quarantine: the row is set aside, the rest goes on. "
         "warn: written down.</footer>",
@@ -54,7 +53,7 @@ def index_page(runs: Sequence[Mapping[str, Any]], *, style: str) -> str:
     """Return the index of all runs, the latest first."""
     rows = [
         "<tr>"
-        f'<td><a href="runs/{_e(run["slug"])}.html">{_e(run["run_name"])}</a></td>'
+        f'<td><a href="runs/{_e(run["slug"])}/index.html">{_e(run["run_name"])}</a></td>'
         f"<td>{_mark('stop', 'refused') if run['is_stopped'] else _mark('good', 'accepted')}</td>"
         f'<td class="n">{sum(run["row_counts"].values()):,}</td>'
         f'<td class="n">{sum(run["quarantined_counts"].values()):,}</td>'
@@ -111,13 +110,13 @@ def _rows_set_aside(report: ValidationReport) -> str:
     )
 
 
-def _tables(report: ValidationReport, pages: Mapping[str, Path]) -> str:
+def _tables(report: ValidationReport, suites: Sequence[str]) -> str:
     rows = []
-    for suite, page in sorted(pages.items()):
+    for suite in suites:
         count = report.row_counts.get(suite)
         aside = report.quarantined_counts.get(suite, 0)
         rows.append(
-            f'<tr><td><a href="../{_e(page.as_posix())}">{_e(suite)}</a></td>'
+            f'<tr><td><a href="{_e(suite)}.html">{_e(suite)}</a></td>'
             f'<td class="n">{"" if count is None else f"{count:,}"}</td><td class="n">{aside or ""}</td></tr>'
         )
     return _table(("rules of", "rows n", "set aside n"), rows)

@@ -45,7 +45,7 @@ def run_expectations(
 
     known = plant_facts(frames, usual_counts=usual_counts, run=facts)
     todo = batches(frames, known)
-    judged = judge(todo, run_name=run_name, docs_dir=docs_dir)
+    judged = judge(todo, run_name=run_name, has_pages=docs_dir is not None)
     broken: BrokenRules = {}
     sentences = {rule: SENTENCES[rule] for rule in SENTENCES}
     findings = []
@@ -196,7 +196,7 @@ def _clean(
     return clean
 
 
-def _with_pages(report: ValidationReport, docs_dir: Path, pages: Mapping[str, Path]) -> ValidationReport:
+def _with_pages(report: ValidationReport, docs_dir: Path, pages: Mapping[str, str]) -> ValidationReport:
     from expectations.data_docs import publish
 
     try:

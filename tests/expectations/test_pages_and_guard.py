@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 from valid_frames import AS_OF, utc, valid_frames
 
-from expectations.data_docs import offline
+from expectations.data_docs import offline, remember
 from expectations.findings import shown
 from expectations.guard import guard_report, quick_guard
 from expectations.run import RunFacts, run_expectations
@@ -59,8 +59,24 @@ def test_the_index_lists_both_runs_the_latest_first(site: Path) -> None:
         assert (site / link).exists(), link
 
 
+def test_every_link_of_every_page_leads_somewhere(site: Path) -> None:
+    for page in site.rglob("*.html"):
+        for link in re.findall(r'href="([^"#]+)"', page.read_text(encoding="utf-8")):
+            assert (page.parent / link).exists(), (page, link)
+
+
+def test_only_the_latest_120_runs_are_kept(tmp_path: Path) -> None:
+    for number in range(125):
+        (tmp_path / "runs" / f"r{number}").mkdir(parents=True)
+        entries = remember(tmp_path / "runs.json", {"slug": f"r{number}"})
+    assert [entries[0]["slug"], entries[-1]["slug"]] == ["r124", "r5"]
+    assert sorted(path.name for path in (tmp_path / "runs").iterdir()) == sorted(
+        f"r{n}" for n in range(5, 125)
+    )
+
+
 def test_the_page_of_a_run_leads_to_the_rules_of_each_table(site: Path) -> None:
-    page = site / "runs" / "tuesday-b.html"
+    page = site / "runs" / "tuesday-b" / "index.html"
     links = re.findall(r'href="([^"#]+)"', page.read_text(encoding="utf-8"))
     assert len(links) >= 10
     assert all((page.parent / link).exists() for link in links)
