@@ -30,7 +30,8 @@ def test_advantages_are_centred_scaled_within_their_group_and_clipped() -> None:
     labels = LabelledStates(np.zeros((2, 132), np.float32), cost, np.array([0, 1], dtype=np.int8))
     got = advantages_of(labels, clip=4.0)
     assert got[:, :2] == pytest.approx(np.array([[-1.0, 1.0], [-1.0, 1.0]]))
-    assert (got[:, 2:] == 0).all()
+    assert (got[:, 2:10] == 0).all()
+    assert (got[:, 10] == 4.0).all()
     assert np.abs(advantages_of(labels, clip=0.5)).max() == 0.5
 
 
@@ -45,6 +46,15 @@ def test_the_actor_learns_to_take_the_cheapest_candidate_with_both_heads() -> No
     assert (heads[:, 0] == cheapest).mean() > 0.9
     assert (heads[:, 1] == cheapest).mean() > 0.9
     assert history[-1].regret < 0.3 * history[0].regret
+
+
+def test_the_actor_does_not_start_to_idle_while_it_learns() -> None:
+    torch.manual_seed(0)
+    actor = CandidateActor()
+    warm_start(actor, setup_matters(2000, 1), PRESET, seed=3)
+    with torch.no_grad():
+        heads = actor(torch.from_numpy(setup_matters(300, 2).local)).reshape(-1, 2, 11)
+    assert (heads[:, :, 10] < heads[:, :, :3].max(dim=2).values - 4).all()
 
 
 def test_the_best_epoch_is_kept_and_never_worse_than_the_start() -> None:

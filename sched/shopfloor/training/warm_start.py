@@ -19,11 +19,13 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from shopfloor.policies.distribution import N_CHOICES, log_softmax_over
+from shopfloor.policies.distribution import FAR, IDLE, N_CHOICES, log_softmax_over
 from shopfloor.policies.network import CandidateActor
 from shopfloor.training.presets import WarmStartPreset
 
 log = logging.getLogger(__name__)
+
+_IDLE_MARGIN = 4.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,6 +69,9 @@ class EpochStats:
 def advantages_of(labels: LabelledStates, clip: float) -> NDArray[np.float32]:
     """Return each choice's cost above its state's mean in standard deviations of its group; 0 = no choice.
 
+    Idling has no label. It counts as the worst there is: without that the candidates' logits may sink below
+    the idle logit unseen, and the policy idles (measured: 8 times the rule's tardiness).
+
     Args:
         clip: Bound of the absolute value.
     """
@@ -77,7 +82,9 @@ def advantages_of(labels: LabelledStates, clip: float) -> NDArray[np.float32]:
     for group in np.unique(labels.group):
         rows = labels.group == group
         centred[rows] /= max(float(centred[rows][legal[rows]].std()), 1e-9)
-    return np.clip(centred, -clip, clip).astype(np.float32)
+    advantages = np.clip(centred, -clip, clip).astype(np.float32)
+    advantages[:, IDLE] = clip
+    return advantages
 
 
 def warm_start(
@@ -101,6 +108,7 @@ def warm_start(
     generator = torch.Generator().manual_seed(seed)
     local = torch.from_numpy(labels.local)
     legal = torch.from_numpy(np.isfinite(labels.cost))
+    legal[:, IDLE] = True
     advantage = torch.from_numpy(advantages_of(labels, preset.clip))
     best_cost = np.nanmin(labels.cost, axis=1, keepdims=True)
     regret = torch.from_numpy(np.nan_to_num(labels.cost - best_cost).astype(np.float32))
@@ -129,14 +137,25 @@ def warm_start(
             step += 1
         score = math.nan
         if evaluate is not None and epoch >= preset.n_epochs // 3:
+            settle_idle(actor, local, legal)
             score = evaluate(actor)
             if score < best_score:
                 best_score, best_state = score, copy.deepcopy(actor.state_dict())
         history.append(EpochStats(epoch, float(sums[0]), float(sums[1]), score))
         log.info("warm start epoch=%d loss=%.4f regret=%.4f score=%.4f", epoch, sums[0], sums[1], score)
+    settle_idle(actor, local, legal)
     if evaluate is not None:
         actor.load_state_dict(best_state)
     return history
+
+
+@torch.no_grad()
+def settle_idle(actor: CandidateActor, local: Tensor, legal: Tensor) -> None:
+    """Lower the idle bias until idling is 4 nats under the best candidate on 999 of 1000 states (in place)."""
+    heads = actor(local).reshape(-1, 2, N_CHOICES)
+    scores = torch.where(legal[:, None, :IDLE], heads[:, :, :IDLE], torch.full_like(heads[:, :, :IDLE], FAR))
+    margin = scores.amax(dim=2) - heads[:, :, IDLE]
+    actor.idle_b.add_((torch.quantile(margin, 0.001, dim=0) - _IDLE_MARGIN).clamp(max=0.0))
 
 
 def _loss(
