@@ -7,7 +7,10 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -15,6 +18,16 @@ from uuid import UUID
 from flows.steps import is_in_flow_run
 
 log = logging.getLogger(__name__)
+
+Listener = Callable[[str, float, str], None]
+"""Called with (stage, share done 0..1, message)."""
+
+_LISTENER: ContextVar[Listener | None] = ContextVar("listener", default=None)
+
+
+def run_name(kind: str) -> Callable[[], str]:
+    """Return a namer of flow runs: kind and UTC time, `daily-2026-06-01-0330`."""
+    return lambda: f"{kind}-{datetime.now(UTC):%Y-%m-%d-%H%M}"
 
 
 def artifact_key(text: str) -> str:
@@ -50,22 +63,31 @@ def _publish(function: str, key: str, description: str, **content: Any) -> None:
         log.warning("artifact_lost key=%s cause=%s", key, error)
 
 
+@contextmanager
+def listening(listen: Listener | None) -> Iterator[None]:
+    """Let `listen` hear every progress of the block, also through Prefect's layers."""
+    token = _LISTENER.set(listen)
+    try:
+        yield
+    finally:
+        _LISTENER.reset(token)
+
+
 class Progress:
-    """Progress of a long step: one line in the log per stage, a bar in Prefect, and whoever else listens.
+    """Progress of a long run: a line in the log per step of 5 %, a bar in Prefect, and whoever listens.
 
     Args:
         key: Artifact key of the bar.
-        listen: Called with (stage, share 0..1, message) on every report.
     """
 
-    def __init__(self, key: str, listen: Callable[[str, float, str], None] | None = None) -> None:
+    def __init__(self, key: str) -> None:
         self._key = artifact_key(key)
-        self._listen = listen
+        self._listen = _LISTENER.get()
         self._artifact: UUID | None = None
         self._last: tuple[str, int] = ("", -1)
 
     def __call__(self, stage: str, share: float, message: str = "") -> None:
-        """Report that `share` of `stage` is done."""
+        """Report that `share` (0..1) of `stage` is done."""
         percent = int(100 * min(1.0, max(0.0, share)))
         if self._listen is not None:
             self._listen(stage, share, message)

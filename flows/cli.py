@@ -189,17 +189,14 @@ def gantt(
 @app.command()
 def bench(
     cases: Annotated[int, typer.Option(help="Instances of the frozen suite.", min=2)] = 30,
-    samples: Annotated[int, typer.Option(help="Samples of the champion per instance.", min=1)] = 256,
-    output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="Also write the HTML report here.")
-    ] = None,
+    samples: Annotated[int, typer.Option(help="Samples of the candidate per static instance.", min=2)] = 256,
     as_json: Json = False,
 ) -> None:
-    """Score rules, greedy and the models on the frozen held-out suite, paired, with 95 % intervals."""
+    """Score rules, greedy and the last candidate on the frozen held-out suite, paired, with 95 % intervals."""
     from flows.bench import run_bench
     from flows.console import show
 
-    table = run_bench(n_cases=cases, n_samples=samples, output=output)
+    table = run_bench(n_cases=cases, n_samples=samples)
     show(table, as_json=as_json, text=table.text)
 
 

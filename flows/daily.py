@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 
 from prefect import flow
 
+from flows.artifacts import run_name
 from flows.context import RunContext, instant_of, run_settings
 from flows.daily_report import Checks, close_the_day, ended_badly, no_plan
 from flows.daily_steps import (
@@ -28,7 +29,7 @@ from shopfloor.serving.exit_codes import ExitCode
 log = logging.getLogger(__name__)
 
 
-@flow(name="daily-schedule", flow_run_name="daily-{as_of}", timeout_seconds=3600)
+@flow(name="daily-schedule", flow_run_name=run_name("daily"), timeout_seconds=3600)
 def daily_schedule(
     as_of: datetime | None = None,
     seed: int | None = None,

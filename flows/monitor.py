@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 from prefect import flow
 
 from flows import artifacts, events
+from flows.artifacts import run_name
 from flows.context import RunContext, instant_of, run_settings
 from flows.reports import MonitorReport
 from flows.steps import step
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 Frames = dict[str, "pd.DataFrame"]
 
 
-@flow(name="monitor-plan", flow_run_name="monitor-{as_of}", timeout_seconds=900)
+@flow(name="monitor-plan", flow_run_name=run_name("monitor"), timeout_seconds=900)
 def monitor_plan(as_of: datetime | None = None, end_of_day: bool = False) -> MonitorReport:
     """Compare the plan in force with what really happens.
 

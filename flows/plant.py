@@ -53,7 +53,8 @@ def seed_database(plant: str, *, seed: int, as_of: datetime | None, is_forced: b
     from shopfloor.data.plans import count_plant_rows
     from shopfloor.data.seed import load_frames
     from shopfloor.twin.generate import generate_plant
-    from shopfloor.twin.plant_spec import DEFAULT_SPEC, TINY_SPEC
+    from shopfloor.twin.plant_spec import DEFAULT_AS_OF, DEFAULT_SPEC, TINY_SPEC
+    from shopfloor.twin.shift import shift_weeks, weeks_between
 
     specs = {"default": DEFAULT_SPEC, "tiny": TINY_SPEC}
     if plant not in specs:
@@ -70,7 +71,10 @@ def seed_database(plant: str, *, seed: int, as_of: datetime | None, is_forced: b
             "hint: --force replaces its rows and they are lost; or set SHOPFLOOR_DATABASE_URL to an empty database"
         )
     instant = as_of or last_monday_morning(settings, datetime.now(UTC))
-    counts = load_frames(engine, generate_plant(specs[plant], seed=seed, as_of=instant))
+    # The default plant is calibrated at one Monday: on another one it is the same plant, moved by weeks.
+    weeks = weeks_between(DEFAULT_AS_OF, instant, specs[plant].plant_tz)
+    frames = generate_plant(specs[plant], seed=seed, as_of=instant if weeks is None else DEFAULT_AS_OF)
+    counts = load_frames(engine, frames if not weeks else shift_weeks(frames, weeks, specs[plant].plant_tz))
     return Seeded(shown, plant, seed, instant, counts)
 
 

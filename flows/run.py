@@ -11,20 +11,27 @@ from flows.services import is_answering
 from shopfloor.settings import read_settings
 
 if TYPE_CHECKING:
+    from flows.artifacts import Listener
     from flows.reports import DailyReport, MonitorReport, WeeklyReport
 
 log = logging.getLogger(__name__)
 
 
 def run_weekly(
-    *, preset: str | None, seed: int | None, as_of: datetime | None, is_fresh: bool = False
+    *,
+    preset: str | None,
+    seed: int | None,
+    as_of: datetime | None,
+    is_fresh: bool = False,
+    listen: Listener | None = None,
 ) -> WeeklyReport:
-    """Run the weekly cycle now."""
+    """Run the weekly cycle now; `listen` hears of its progress."""
+    from flows.artifacts import listening
     from flows.weekly import weekly_cycle
 
-    report: WeeklyReport = run_flow(
-        weekly_cycle, {"preset": preset, "seed": seed, "as_of": as_of, "is_fresh": is_fresh}
-    )
+    parameters = {"preset": preset, "seed": seed, "as_of": as_of, "is_fresh": is_fresh}
+    with listening(listen):
+        report: WeeklyReport = run_flow(weekly_cycle, parameters)
     return report
 
 

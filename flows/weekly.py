@@ -6,11 +6,10 @@ The body is a table of contents; the steps are in `intake.py` and `weekly_steps.
 from __future__ import annotations
 
 from datetime import datetime
-from typing import TYPE_CHECKING
 
 from prefect import flow
 
-from flows.artifacts import Progress
+from flows.artifacts import Progress, run_name
 from flows.context import RunContext, instant_of, run_settings
 from flows.cycle import CycleRequest, open_cycle
 from flows.intake import extract_for_cycle, validate_snapshot
@@ -30,11 +29,8 @@ from flows.weekly_steps import (
     tune_dispatching_rules,
 )
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
-
-@flow(name="weekly-cycle", flow_run_name="weekly-{preset}-{seed}", timeout_seconds=36 * 3600)
+@flow(name="weekly-cycle", flow_run_name=run_name("weekly"), timeout_seconds=36 * 3600)
 def weekly_cycle(
     preset: str | None = None, seed: int | None = None, as_of: datetime | None = None, is_fresh: bool = False
 ) -> WeeklyReport:
@@ -46,20 +42,9 @@ def weekly_cycle(
         as_of: Instant of the data; default now.
         is_fresh: Do not resume an unfinished cycle.
     """
-    return run_cycle(preset, seed, as_of, is_fresh)
-
-
-def run_cycle(
-    preset: str | None,
-    seed: int | None,
-    as_of: datetime | None,
-    is_fresh: bool,
-    listen: Callable[[str, float, str], None] | None = None,
-) -> WeeklyReport:
-    """Do the cycle; `listen` hears of its progress."""
     settings = run_settings(preset=preset, seed=seed)
     request = CycleRequest(settings.preset, settings.seed, instant_of(as_of))
-    progress = Progress("weekly-progress", listen)
+    progress = Progress("weekly-progress")
     cycle = open_cycle(settings.home_dir / "cycles", request, is_fresh=is_fresh)
     run = RunContext(settings, as_of=cycle.request.as_of)
     with held_lease(run.database, "weekly", ttl_s=settings.lease_ttl_s):

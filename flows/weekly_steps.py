@@ -237,7 +237,7 @@ def promote_if_better(run: RunContext, cycle: Cycle, candidate: Registered, verd
     Raises:
         StalePromotion: The ledger moved on since the candidate was compared with its champion.
     """
-    from shopfloor.serving.promotion import Decision, keep, promote
+    from shopfloor.serving.promotion import Decision, PromotionHeld, keep, promote
 
     epoch = int(cycle.recall("ledger_epoch") or 0)
     decision = Decision(candidate.version, candidate.bundle_hash, epoch, verdict.as_dict())
@@ -245,7 +245,11 @@ def promote_if_better(run: RunContext, cycle: Cycle, candidate: Registered, verd
     if not verdict.is_promoted:
         return keep(run.database, decision, tracking_uri=uri)
     _set_alias(run, "challenger", candidate.version)
-    return promote(run.database, candidate.path, decision, home=run.home, tracking_uri=uri)
+    try:
+        return promote(run.database, candidate.path, decision, home=run.home, tracking_uri=uri)
+    except PromotionHeld as held:
+        log.warning("promotion_held version=%s: %s", candidate.version, str(held).splitlines()[0])
+        return keep(run.database, decision, tracking_uri=uri)
 
 
 def _register(
