@@ -34,23 +34,40 @@ class Settings(BaseSettings):
 
     home: Path = Field(default=Path(".state"), description="folder for everything that we write")
     database_url: SecretStr | None = Field(
-        default=None, description="plant database, e.g. mysql+pymysql://user:pw@host/plant; default: SQLite in home"
+        default=None,
+        description="plant database, e.g. mysql+pymysql://user:pw@host/plant; default: SQLite in home",
     )
     plant_tz: str = Field(default="Europe/Berlin", description="IANA zone of the plant")
     column_map: Path | None = Field(default=None, description="TOML file that renames a plant's own columns")
-    processing_time_unit: str = Field(default="hours", pattern="^(hours|minutes)$", description="of processing_time")
+    processing_time_unit: str = Field(
+        default="hours", pattern="^(hours|minutes)$", description="of processing_time"
+    )
 
-    deadline_s: float = Field(default=5.0, ge=0.2, le=600, description="seconds the policy may search for a plan")
+    deadline_s: float = Field(
+        default=5.0, ge=0.2, le=600, description="seconds the policy may search for a plan"
+    )
     rollouts: int = Field(default=256, ge=1, le=100_000, description="policy samples per plan at most")
-    freeze_hours: float = Field(default=0.0, ge=0, le=168, description="frozen horizon of the active plan, hours")
-    lease_ttl_s: float = Field(default=120.0, ge=5, le=3600, description="a dead run's lease expires after this")
-    max_lateness_h: float = Field(default=12.0, ge=0.1, le=168, description="a scheduled run later than this is skipped")
-    preset: str = Field(default="full", pattern="^[a-z][a-z0-9_]*$", description="training preset of the weekly cycle")
+    freeze_hours: float = Field(
+        default=0.0, ge=0, le=168, description="frozen horizon of the active plan, hours"
+    )
+    lease_ttl_s: float = Field(
+        default=120.0, ge=5, le=3600, description="a dead run's lease expires after this"
+    )
+    max_lateness_h: float = Field(
+        default=12.0, ge=0.1, le=168, description="a scheduled run later than this is skipped"
+    )
+    preset: str = Field(
+        default="full", pattern="^[a-z][a-z0-9_]*$", description="training preset of the weekly cycle"
+    )
     seed: int = Field(default=0, ge=0, lt=2**31, description="seed of every random draw")
 
-    alert_urls: tuple[str, ...] = Field(default=(), description='apprise URLs, JSON list, e.g. ["json://host/hook"]')
+    alert_urls: tuple[str, ...] = Field(
+        default=(), description='apprise URLs, JSON list, e.g. ["json://host/hook"]'
+    )
     mlflow_tracking_uri: str | None = Field(
-        default=None, validation_alias="MLFLOW_TRACKING_URI", description="MLflow server; default: SQLite in home"
+        default=None,
+        validation_alias="MLFLOW_TRACKING_URI",
+        description="MLflow server; default: SQLite in home",
     )
     prefect_api_url: str | None = Field(
         default=None, validation_alias="PREFECT_API_URL", description="Prefect server; default: none needed"
