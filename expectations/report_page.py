@@ -83,7 +83,7 @@ def _findings(findings: Sequence[Finding]) -> str:
         f"<td>{_mark(finding.severity.value, finding.severity.value)}</td>"
         f'<td class="nowrap">{_e(finding.table)}{"." if finding.column else ""}<wbr>{_e(finding.column)}</td>'
         f"<td><code>{_e(finding.rule)}</code></td>"
-        f"<td>{_e(finding.summary)}</td>"
+        f'<td class="say">{_e(finding.summary)}</td>'
         f'<td class="n">{finding.count or ""}</td>'
         f"<td>{'<br>'.join(_e(example) for example in finding.examples[:3])}</td>"
         "</tr>"
