@@ -5,9 +5,10 @@ functions only: the import takes seconds). Each expectation has a severity: *sto
 *quarantine* sets the row aside with its key, column, value and rule, *warn* is written down.
 
 Order of reading: `findings.py` (what comes out), `facts.py` (what is known about the run and the tables),
-`vocabulary.py` (how a rule is written), one module per table, `routes.py` (rules over the operations of an
-order), `consequences.py` (what a row that was set aside takes with it), `run.py` (all of it), `guard.py`
-(the same door without Great Expectations), `data_docs.py` and `report_page.py` (the pages).
+`vocabulary.py` (how a rule is written), one module per table (`production_jobs_closed.py`: its finished
+rows), `routes.py` (the operations of an order), `suites.py` (the list of all), `judge.py` (the only module
+that runs Great Expectations), `consequences.py` (what a row that was set aside takes with it), `run.py` (all
+of it), `guard.py` (the same door without Great Expectations), `data_docs.py` and `report_page.py` (the pages).
 
 Invariants: a suite never passes on an empty table or an empty column; every value is escaped before Great
 Expectations sees it, because its pages escape nothing; one bad row never stops the good ones, masses of
