@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Final
 
 import numpy as np
@@ -17,7 +18,7 @@ from shopfloor.domain.errors import ShopfloorError
 from shopfloor.engine.batch import LabelPlan, label_decisions
 from shopfloor.engine.rules import RuleSpec
 from shopfloor.engine.scenario import Disturbances, realise
-from shopfloor.policies.distribution import N_CHOICES
+from shopfloor.policies.distribution import IDLE, N_CHOICES
 from shopfloor.training.bank import Bank
 from shopfloor.training.presets import LabelsPreset
 from shopfloor.training.warm_start import LabelledStates
@@ -25,6 +26,8 @@ from shopfloor.training.warm_start import LabelledStates
 log = logging.getLogger(__name__)
 
 LABEL_SEED: Final = 500_000
+N_THREADS: Final = 2
+"""Episodes labelled side by side; it pays where the kernels release the interpreter's lock."""
 _EQUAL: Final = 1e-6
 
 
@@ -50,42 +53,63 @@ def make_labels(
     Raises:
         NothingToLearn: No labelled decision made a difference.
     """
-    local, cost, group = [], [], []
-    for episode in range(preset.n_episodes):
-        is_disturbed = _is_disturbed(episode, preset.dynamic_share)
-        problems = bank.dynamic if is_disturbed else bank.calm
-        problem = problems[episode % len(problems)]
-        episode_seed = LABEL_SEED + 100_003 * seed + episode
-        labels = label_decisions(
-            problem,
-            rule,
-            seed=episode_seed,
-            scenario=realise(problem, disturbances, episode_seed) if is_disturbed else None,
-            plan=LabelPlan(
-                temperature=preset.behaviour_temperature,
-                share=preset.label_share,
-                horizon_h=preset.dynamic_horizon_h if is_disturbed else 0.0,
-            ),
+
+    done: list[LabelledStates] = []
+    n_labels = 0
+    with ThreadPoolExecutor(N_THREADS) as pool:
+        episodes = (
+            pool.submit(_label_episode, episode, bank, rule, preset, (disturbances, seed))
+            for episode in range(preset.n_episodes)
         )
-        priced = np.full((len(labels.costs), N_CHOICES), np.nan, dtype=np.float32)
-        # float32 keeps 7 digits and a decision moves the 4th: store what is above the best, not the total
-        priced[:, :-1] = labels.costs - np.nanmin(labels.costs, axis=1, keepdims=True) if len(priced) else 0
-        matters = np.nanmax(priced, axis=1) > _EQUAL if len(priced) else np.zeros(0, dtype=bool)
-        local.append(labels.observations[matters])
-        cost.append(priced[matters])
-        group.append(np.full(int(matters.sum()), int(is_disturbed), dtype=np.int8))
-        if progress is not None and episode % 8 == 7:
-            progress((episode + 1) / preset.n_episodes, f"{sum(map(len, local))} decisions labelled")
-    states = LabelledStates(np.concatenate(local), np.concatenate(cost), np.concatenate(group))
-    if not len(states):
+        for future in list(episodes):
+            done.append(future.result())
+            n_labels += len(done[-1])
+            if progress is not None and len(done) % 8 == 0:
+                progress(len(done) / preset.n_episodes, f"{n_labels} decisions labelled")
+    if not n_labels:
         raise NothingToLearn(
             f"no decision made any difference in {preset.n_episodes} episodes\n"
             "hint: train on instances with queues, or raise label_share"
         )
-    log.info("labels made n=%d episodes=%d", len(states), preset.n_episodes)
-    return states
+    log.info("labels made n=%d episodes=%d", n_labels, preset.n_episodes)
+    return LabelledStates(
+        np.concatenate([states.local for states in done]),
+        np.concatenate([states.cost for states in done]),
+        np.concatenate([states.group for states in done]),
+    )
 
 
-def _is_disturbed(episode: int, share: float) -> bool:
-    """Spread the disturbed episodes evenly."""
-    return int((episode + 1) * share + 1e-9) > int(episode * share + 1e-9)
+def _label_episode(
+    episode: int, bank: Bank, rule: RuleSpec, preset: LabelsPreset, noise: tuple[Disturbances, int]
+) -> LabelledStates:
+    """Label one episode; `noise` is (disturbances, seed of the training)."""
+    disturbances, seed = noise
+    n_disturbed = _n_disturbed(episode, preset.dynamic_share)
+    is_disturbed = _n_disturbed(episode + 1, preset.dynamic_share) > n_disturbed
+    if is_disturbed:
+        problem = bank.dynamic[n_disturbed % len(bank.dynamic)]
+    else:
+        problem = bank.calm[(episode - n_disturbed) % len(bank.calm)]
+    episode_seed = LABEL_SEED + 100_003 * seed + episode
+    labels = label_decisions(
+        problem,
+        rule,
+        seed=episode_seed,
+        scenario=realise(problem, disturbances, episode_seed) if is_disturbed else None,
+        plan=LabelPlan(
+            temperature=preset.behaviour_temperature,
+            share=preset.label_share,
+            horizon_h=preset.dynamic_horizon_h if is_disturbed else 0.0,
+        ),
+    )
+    # float32 keeps 7 digits and a decision moves the 4th: keep what is above the best, not the total
+    above = np.full((len(labels.costs), N_CHOICES), np.nan, dtype=np.float32)
+    above[:, :IDLE] = labels.costs - np.nanmin(labels.costs, axis=1, initial=np.inf, keepdims=True)
+    matters = np.nanmax(above, axis=1, initial=0.0) > _EQUAL
+    group = np.full(int(matters.sum()), int(is_disturbed), dtype=np.int8)
+    return LabelledStates(labels.observations[matters], above[matters], group)
+
+
+def _n_disturbed(episode: int, share: float) -> int:
+    """Return how many of the first episodes are disturbed: evenly spread."""
+    return int(episode * share + 1e-9)

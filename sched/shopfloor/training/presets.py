@@ -64,16 +64,18 @@ class PpoPreset(_Frozen):
     n_steps: int = Field(default=128, ge=2)
     batch_size: int = Field(default=1024, ge=2, description="8 minibatches and more, or Adam hardly moves")
     n_epochs: int = Field(default=4, ge=1)
-    learning_rate: float = Field(default=1e-3, gt=0)
-    final_learning_rate: float = Field(default=1e-4, gt=0)
+    learning_rate: float = Field(default=5e-4, gt=0)
+    final_learning_rate: float = Field(default=5e-5, gt=0)
     clip_range: float = Field(default=0.2, gt=0)
     tau_h: float = Field(
         default=240.0, gt=0, description="discount exp(-dt / tau) between an agent's turns, calendar hours"
     )
     gae_lambda: float = Field(default=0.95, ge=0, le=1)
-    entropy_start: float = Field(default=0.01, ge=0)
-    entropy_end: float = Field(default=0.001, ge=0)
-    entropy_boost: float = Field(default=0.005, ge=0, description="entropy weight at the switch to stage 2")
+    entropy_start: float = Field(
+        default=0.002, ge=0, description="0.01 outweighed the advantages and undid the warm start"
+    )
+    entropy_end: float = Field(default=0.0002, ge=0)
+    entropy_boost: float = Field(default=0.001, ge=0, description="entropy weight at the switch to stage 2")
     vf_coef: float = Field(default=0.5, ge=0)
     max_grad_norm: float = Field(default=0.5, gt=0)
     target_kl: float = Field(default=0.03, gt=0, description="an update stops early beyond 1.5 times this")
@@ -143,8 +145,8 @@ PRESETS: Final = {
         n_training=160,
         n_validation=48,
         tune=TunePreset(n_instances=24, n_trials=30, n_refinements=10),
-        labels=LabelsPreset(n_episodes=280, label_share=0.3),
-        warm_start=WarmStartPreset(n_epochs=14),
+        labels=LabelsPreset(n_episodes=300, label_share=0.42, dynamic_share=0.2),
+        warm_start=WarmStartPreset(n_epochs=30, batch_size=256),
         ppo=PpoPreset(n_envs=32, batch_size=512),
         curriculum=CurriculumPreset(
             stage1_steps=16_384, stage2_steps=16_384, evaluate_every=8_192, window=48, required=2, patience=2
@@ -155,8 +157,8 @@ PRESETS: Final = {
         n_training=600,
         n_validation=240,
         tune=TunePreset(n_instances=80, n_trials=120, n_refinements=40),
-        labels=LabelsPreset(n_episodes=600),
-        warm_start=WarmStartPreset(n_epochs=20),
+        labels=LabelsPreset(n_episodes=2400, label_share=0.35),
+        warm_start=WarmStartPreset(n_epochs=40),
     ),
 }
 

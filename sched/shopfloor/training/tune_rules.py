@@ -22,7 +22,11 @@ from shopfloor.training.presets import TunePreset
 
 log = logging.getLogger(__name__)
 
-RANGES: Final[Mapping[str, tuple[float, float]]] = {"k1": (0.3, 30.0), "k2": (0.03, 6.0), "tail": (0.2, 5.0)}
+RANGES: Final[Mapping[str, tuple[float, float]]] = {
+    "k1": (0.05, 20.0),
+    "k2": (0.05, 20.0),
+    "tail": (0.1, 4.0),
+}
 """Log-uniform range of each parameter."""
 
 PARAMETERS: Final[Mapping[Rule, tuple[str, ...]]] = {
