@@ -16,6 +16,7 @@ from typing import Any
 from uuid import UUID
 
 from flows.steps import is_in_flow_run
+from shopfloor.settings import read_settings
 
 log = logging.getLogger(__name__)
 
@@ -47,7 +48,16 @@ def table(key: str, rows: Sequence[Mapping[str, Any]], *, description: str = "")
 
 def link(key: str, path: Path, *, text: str, description: str = "") -> None:
     """Publish a link to a local HTML file."""
-    _publish("create_link_artifact", key, description, link=path.resolve().as_uri(), link_text=text)
+    _publish("create_link_artifact", key, description, link=address_of(path), link_text=text)
+
+
+def address_of(path: Path) -> str:
+    """Return the page's address: by the page server where there is one (browsers follow no file link from http)."""
+    settings = read_settings()
+    public = settings.home_dir / "public"
+    if settings.pages_url and path.resolve().is_relative_to(public):
+        return f"{settings.pages_url}/{path.resolve().relative_to(public).as_posix()}"
+    return path.resolve().as_uri()
 
 
 def _publish(function: str, key: str, description: str, **content: Any) -> None:

@@ -245,12 +245,13 @@ def doctor(
 def up(
     prefect_port: Annotated[int, typer.Option(help="Loopback port of Prefect.")] = 4200,
     mlflow_port: Annotated[int, typer.Option(help="Loopback port of MLflow.")] = 5000,
+    pages_port: Annotated[int, typer.Option(help="Loopback port of reports and data docs.")] = 4300,
 ) -> None:
     """Start Prefect, MLflow and a worker with all deployments on this machine; Ctrl-C stops them."""
-    from flows.up import run_until_interrupted
+    from flows.up import Ports, run_until_interrupted
     from shopfloor.settings import read_settings
 
-    run_until_interrupted(read_settings(), prefect_port=prefect_port, mlflow_port=mlflow_port, say=typer.echo)
+    run_until_interrupted(read_settings(), Ports(prefect_port, mlflow_port, pages_port), say=typer.echo)
 
 
 def main() -> None:

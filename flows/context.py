@@ -33,12 +33,17 @@ class Folders:
         return self.home / "cycles"
 
     @property
+    def public(self) -> Path:
+        """What people look at, and a page server may show."""
+        return self.home / "public"
+
+    @property
     def reports(self) -> Path:
-        return self.home / "reports"
+        return self.public / "reports"
 
     @property
     def data_docs(self) -> Path:
-        return self.home / "data_docs"
+        return self.public / "data_docs"
 
 
 class Stopwatch:

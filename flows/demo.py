@@ -10,7 +10,7 @@ import os
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -20,9 +20,6 @@ from shopfloor.settings import Settings, read_settings
 
 if TYPE_CHECKING:
     from rich.console import Console
-
-PREFECT_PORT = 4200
-MLFLOW_PORT = 5000
 
 
 @dataclass(frozen=True)
@@ -93,20 +90,21 @@ def _surroundings(settings: Settings, console: Console, *, is_quick: bool) -> It
         yield {"MLflow": settings.tracking_uri, "Prefect": settings.prefect_api_url or "not used"}
         return
     from flows.services import free_port, is_port_free
-    from flows.up import servers
+    from flows.up import Ports, servers
 
-    ports = [port if is_port_free(port) else free_port() for port in (PREFECT_PORT, MLFLOW_PORT)]
-    console.print("[bold]servers[/] Prefect and MLflow on loopback")
-    with servers(settings, prefect_port=ports[0], mlflow_port=ports[1], say=console.print) as (addresses, _):
-        os.environ |= addresses.environment(settings)
+    usual = asdict(Ports())
+    ports = Ports(**{name: port if is_port_free(port) else free_port() for name, port in usual.items()})
+    console.print("[bold]servers[/] Prefect, MLflow and reports on loopback")
+    with servers(settings, ports, say=console.print) as (addresses, _):
+        given = addresses.environment(settings)
+        before = {name: os.environ.get(name) for name in given}
+        os.environ |= given
         read_settings.cache_clear()
-        later = "(run `make up`, then open it)"
         yield {
-            "MLflow": f"http://127.0.0.1:{MLFLOW_PORT} {later}",
-            "Prefect": f"http://127.0.0.1:{PREFECT_PORT} {later}",
+            name: f"http://127.0.0.1:{port}  (run `make up`, then open it)" for name, port in usual.items()
         }
-    for name in ("PREFECT_API_URL", "MLFLOW_TRACKING_URI"):
-        os.environ.pop(name, None)
+    for name, value in before.items():
+        os.environ.pop(name, None) if value is None else os.environ.update({name: value})
     read_settings.cache_clear()
 
 

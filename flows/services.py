@@ -156,6 +156,14 @@ def mlflow_server(home: Path, port: int, *, store: str) -> Service:
     )
 
 
+def page_server(home: Path, port: int) -> Service:
+    """Describe a server of reports and data docs; it shows nothing else of home."""
+    public = home / "public"
+    public.mkdir(parents=True, exist_ok=True)
+    command = [sys.executable, "-m", "http.server", str(port), "--bind", LOOPBACK, "--directory", str(public)]
+    return Service("reports", command, f"http://{LOOPBACK}:{port}/", home / "logs" / "pages.log")
+
+
 def prefect_worker(home: Path, api_url: str, *, pool: str, environment: Mapping[str, str]) -> Service:
     """Describe a worker that runs the deployments of `pool` as processes of this machine."""
     command = [

@@ -12,7 +12,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from flows.services import (
@@ -21,6 +21,7 @@ from flows.services import (
     ServiceFailed,
     is_port_free,
     mlflow_server,
+    page_server,
     prefect_server,
     prefect_worker,
 )
@@ -33,10 +34,11 @@ PREFECT_FILE = CHECKOUT / "deploy" / "prefect.yaml"
 
 @dataclass(frozen=True)
 class Addresses:
-    """Where the servers of this machine answer."""
+    """Where the servers of this machine answer; `pages` serves reports and data docs."""
 
     prefect: str
     mlflow: str
+    pages: str
 
     @property
     def prefect_api(self) -> str:
@@ -49,30 +51,48 @@ class Addresses:
             "PREFECT_API_URL": self.prefect_api,
             "MLFLOW_TRACKING_URI": self.mlflow,
             "SHOPFLOOR_HOME": str(settings.home_dir),
+            "SHOPFLOOR_PAGES_URL": self.pages,
             "SHOPFLOOR_PLANT_TZ": settings.plant_tz,
             "SHOPFLOOR_CHECKOUT": str(CHECKOUT),
         }
 
 
+@dataclass(frozen=True)
+class Ports:
+    """Loopback ports of the servers."""
+
+    prefect: int = 4200
+    mlflow: int = 5000
+    pages: int = 4300
+
+    def require_free(self) -> None:
+        """Raise `ServiceFailed` when something else listens on one of them."""
+        for name, port in asdict(self).items():
+            if not is_port_free(port):
+                raise ServiceFailed(
+                    f"{name} cannot listen on {LOOPBACK}:{port}, something else does\nhint: --{name}-port N"
+                )
+
+
 @contextmanager
 def servers(
-    settings: Settings, *, prefect_port: int, mlflow_port: int, say: Callable[[str], None]
+    settings: Settings, ports: Ports, *, say: Callable[[str], None]
 ) -> Iterator[tuple[Addresses, list[Service]]]:
-    """Run both servers for the time of the block.
+    """Run Prefect, MLflow and the page server for the time of the block.
 
     Raises:
         ServiceFailed: A port is taken or a server does not come up.
     """
-    for name, port in (("Prefect", prefect_port), ("MLflow", mlflow_port)):
-        if not is_port_free(port):
-            raise ServiceFailed(
-                f"{name} cannot listen on {LOOPBACK}:{port}, something else does\nhint: choose another port"
-            )
+    ports.require_free()
     home = settings.home_dir
     (home / "mlflow" / "artifacts").mkdir(parents=True, exist_ok=True)
-    addresses = Addresses(f"http://{LOOPBACK}:{prefect_port}", f"http://{LOOPBACK}:{mlflow_port}")
-    store = f"sqlite:///{home / 'mlflow' / 'mlflow.db'}"
-    running = [prefect_server(home, prefect_port), mlflow_server(home, mlflow_port, store=store)]
+    url = f"http://{LOOPBACK}"
+    addresses = Addresses(f"{url}:{ports.prefect}", f"{url}:{ports.mlflow}", f"{url}:{ports.pages}")
+    running = [
+        prefect_server(home, ports.prefect),
+        mlflow_server(home, ports.mlflow, store=f"sqlite:///{home / 'mlflow' / 'mlflow.db'}"),
+        page_server(home, ports.pages),
+    ]
     try:
         for service in running:
             service.start()
@@ -110,30 +130,30 @@ def apply_deployments(environment: dict[str, str]) -> None:
             )
 
 
-def run_until_interrupted(
-    settings: Settings, *, prefect_port: int, mlflow_port: int, say: Callable[[str], None]
-) -> None:
+def run_until_interrupted(settings: Settings, ports: Ports, *, say: Callable[[str], None]) -> None:
     """Start servers, deployments and the worker; wait for Ctrl-C or SIGTERM; stop them all."""
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
-    with servers(settings, prefect_port=prefect_port, mlflow_port=mlflow_port, say=say) as (
-        addresses,
-        running,
-    ):
-        environment = addresses.environment(settings)
-        apply_deployments(environment)
-        worker = prefect_worker(settings.home_dir, addresses.prefect_api, pool=POOL, environment=environment)
-        running.append(worker)
-        worker.start()
-        worker.wait_until_up()
-        say("worker is up, deployments are applied")
-        say(
-            f"Prefect  {addresses.prefect}\nMLflow   {addresses.mlflow}\nlogs     {settings.home_dir / 'logs'}"
-        )
-        say("Ctrl-C stops them all")
-        try:
-            while True:
-                time.sleep(1.0)
-                for service in running:
-                    service.require_alive()
-        except KeyboardInterrupt:
-            say("stopping")
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.default_int_handler)
+    try:
+        with servers(settings, ports, say=say) as (addresses, running):
+            _serve(settings, addresses, running, say)
+    except KeyboardInterrupt:
+        say("stopped")
+
+
+def _serve(
+    settings: Settings, addresses: Addresses, running: list[Service], say: Callable[[str], None]
+) -> None:
+    environment = addresses.environment(settings)
+    apply_deployments(environment)
+    worker = prefect_worker(settings.home_dir, addresses.prefect_api, pool=POOL, environment=environment)
+    running.append(worker)
+    worker.start()
+    worker.wait_until_up()
+    say("worker is up, deployments are applied\n")
+    say(f"Prefect  {addresses.prefect}\nMLflow   {addresses.mlflow}\nreports  {addresses.pages}")
+    say(f"logs     {settings.home_dir / 'logs'}\n\nCtrl-C stops them all")
+    while True:
+        time.sleep(1.0)
+        for service in running:
+            service.require_alive()

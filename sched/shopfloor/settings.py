@@ -69,6 +69,10 @@ class Settings(BaseSettings):
         validation_alias="MLFLOW_TRACKING_URI",
         description="MLflow server; default: SQLite in home",
     )
+    pages_url: str | None = Field(
+        default=None,
+        description="where home's public folder is served, for links in Prefect; default: file links",
+    )
     prefect_api_url: str | None = Field(
         default=None, validation_alias="PREFECT_API_URL", description="Prefect server; default: none needed"
     )
