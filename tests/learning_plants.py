@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 import numpy as np
+
 from shopfloor.domain.instance import Instance, Job, Operation
 from shopfloor.domain.open_time import OpenTime
 from shopfloor.domain.plant import Machine, Plant

@@ -113,7 +113,7 @@ class Preset(_Frozen):
     hidden: tuple[int, int] = Field(default=(64, 32), description="widths of the candidate scorer")
     critic_hidden: tuple[int, int] = Field(default=(128, 128))
     beta: float = Field(default=1.0, ge=0, description="weight of the rule's log-index in the logits")
-    temperature: float = Field(default=0.5, ge=0, description="of the samples beside the deterministic run")
+    temperature: float = Field(default=0.4, ge=0, description="of the samples beside the deterministic run")
     tune: TunePreset = TunePreset()
     labels: LabelsPreset = LabelsPreset()
     warm_start: WarmStartPreset = WarmStartPreset()
@@ -142,11 +142,11 @@ PRESETS: Final = {
     ),
     "small": Preset(
         name="small",
-        n_training=160,
+        n_training=240,
         n_validation=48,
-        tune=TunePreset(n_instances=24, n_trials=30, n_refinements=10),
-        labels=LabelsPreset(n_episodes=300, label_share=0.42, dynamic_share=0.2),
-        warm_start=WarmStartPreset(n_epochs=30, batch_size=256),
+        tune=TunePreset(n_instances=24, n_trials=60, n_refinements=20),
+        labels=LabelsPreset(n_episodes=480, label_share=0.35, dynamic_share=0.2),
+        warm_start=WarmStartPreset(n_epochs=24, batch_size=256),
         ppo=PpoPreset(n_envs=32, batch_size=512),
         curriculum=CurriculumPreset(
             stage1_steps=16_384, stage2_steps=16_384, evaluate_every=8_192, window=48, required=2, patience=2
