@@ -1,6 +1,5 @@
 """A whole training on small plants: it learns, repeats itself, survives a kill, keeps its best weights."""
 
-import os
 import signal
 import subprocess
 import sys
@@ -100,15 +99,15 @@ train(data(), TINY, seed=5, directory=Path({directory!r}), progress=lambda *a: p
 def test_a_training_killed_in_any_step_goes_on_and_ends_with_a_model(step: str, tmp_path: Path) -> None:
     here = Path(__file__).parent
     code = _CHILD.format(tests=str(here.parent), here=str(here), directory=str(tmp_path))
-    child = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
-    assert child.stdout is not None
     deadline = time.monotonic() + 300
-    for line in child.stdout:
-        if line.startswith(step):
-            os.kill(child.pid, signal.SIGKILL)
-            break
-        assert time.monotonic() < deadline
-    assert child.wait() == -signal.SIGKILL
+    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) as child:
+        assert child.stdout is not None
+        for line in child.stdout:
+            if line.startswith(step):
+                child.kill()
+                break
+            assert time.monotonic() < deadline
+    assert child.returncode == -signal.SIGKILL
     result = train(data(), TINY, seed=5, directory=tmp_path)
     assert result.resumed
     assert result.model.kind == "actor"

@@ -149,7 +149,12 @@ PRESETS: Final = {
         warm_start=WarmStartPreset(n_epochs=24, batch_size=256),
         ppo=PpoPreset(n_envs=32, batch_size=512),
         curriculum=CurriculumPreset(
-            stage1_steps=16_384, stage2_steps=16_384, evaluate_every=8_192, window=48, required=2, patience=2
+            stage1_steps=32_768,
+            stage2_steps=114_688,
+            evaluate_every=16_384,
+            window=48,
+            required=2,
+            patience=4,
         ),
     ),
     "full": Preset(
