@@ -25,7 +25,10 @@ def loaded_after(code: str) -> set[str]:
 
 
 def test_help_loads_no_heavy_library() -> None:
-    code = "import sys\nsys.argv = ['shopfloor', '--help']\nfrom flows.cli import main\ntry:\n    main()\nexcept SystemExit:\n    pass"
+    code = (
+        "import sys\nsys.argv = ['shopfloor', '--help']\nfrom flows.cli import main\n"
+        "try:\n    main()\nexcept SystemExit:\n    pass"
+    )
     assert not loaded_after(code) & set(HEAVY)
 
 
