@@ -7,7 +7,7 @@ from learning_plants import random_instance
 from shopfloor.engine.rules import Rule, RuleSpec
 from shopfloor.engine.scenario import Disturbances
 from shopfloor.training.bank import Bank, compiled_bank
-from shopfloor.training.labels import NothingToLearn, make_labels
+from shopfloor.training.labels import NothingToLearn, joined, make_labels, require_labels
 from shopfloor.training.presets import LabelsPreset
 from shopfloor.training.warm_start import LabelledStates
 
@@ -43,4 +43,15 @@ def test_the_same_seed_makes_the_same_labels() -> None:
 
 def test_instances_without_a_choice_teach_nothing() -> None:
     with pytest.raises(NothingToLearn):
-        labels(0, bank=compiled_bank([random_instance(0, n_jobs=1)], []))
+        require_labels(labels(0, bank=compiled_bank([random_instance(0, n_jobs=1)], [])))
+
+
+def test_labels_made_in_parts_are_the_labels_made_at_once() -> None:
+    preset = LabelsPreset(n_episodes=6, label_share=1.0, dynamic_share=0.5)
+    parts = [
+        make_labels(BANK, RULE, preset, disturbances=ROUGH, seed=1, episodes=episodes)
+        for episodes in (range(0, 2), range(2, 6))
+    ]
+    whole, pieces = labels(1), joined(parts)
+    assert np.array_equal(whole.local, pieces.local)
+    assert np.array_equal(whole.cost, pieces.cost, equal_nan=True)

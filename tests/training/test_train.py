@@ -10,11 +10,15 @@ import numpy as np
 import pytest
 from learning_plants import random_instance
 
+from shopfloor.domain.fingerprint import instance_fingerprint
 from shopfloor.engine.dispatch import dispatch, quick_cost
 from shopfloor.engine.scenario import Disturbances
-from shopfloor.training.bank import TrainingData, compiled_bank
+from shopfloor.training.bank import TrainingData, compiled_bank, training_data
 from shopfloor.training.presets import CurriculumPreset, LabelsPreset, Preset, WarmStartPreset, preset_named
 from shopfloor.training.train import TrainResult, train
+from shopfloor.twin.fit import fit_twin
+from shopfloor.twin.generate import generate_plant
+from shopfloor.twin.plant_spec import DEFAULT_AS_OF, TINY_SPEC
 
 TINY = preset_named("tiny")
 ROUGH = Disturbances(mtbf_h={"WC0": 60.0}, duration_sigma=0.15, rush_share=0.1)
@@ -81,6 +85,18 @@ def test_metrics_and_progress_tell_every_step(tmp_path: Path) -> None:
     ]
     assert all(0 <= share <= 1 for _, share in steps)
     assert any("warm_start_regret" in row for row in metrics) and any("ppo_ratio" in row for row in metrics)
+
+
+def test_a_twin_gives_its_own_instances_and_no_two_sets_share_one(tmp_path: Path) -> None:
+    frames = generate_plant(TINY_SPEC, seed=1, as_of=DEFAULT_AS_OF)
+    twin = fit_twin(frames, as_of=DEFAULT_AS_OF, plant_tz=TINY_SPEC.plant_tz)
+    drawn = training_data(twin, TINY, seed=4)
+    sets = [drawn.training, drawn.validation, drawn.dynamic_training, drawn.dynamic_validation]
+    prints = [instance_fingerprint(instance) for group in sets for instance in group]
+    assert len(set(prints)) == len(prints) == 6 + 6 + 3 + 3
+    result = train(twin, TINY, seed=4, directory=tmp_path)
+    assert result.model.kind == "actor"
+    assert result.model.metadata["preset"] == "tiny"
 
 
 _CHILD = """

@@ -2,9 +2,10 @@
 
 Floor 5: imports everything below; the door to torch, SB3 and Optuna (with `envs` and `policies`).
 
-Map: `train.py` is the table of contents; `presets.py` holds every knob; `tune_rules.py`, `labels.py`,
-`warm_start.py`, `ppo.py` are its steps; `curriculum.py` decides about stages; `validation.py` scores a
-policy against the tuned rule; `checkpoint.py` makes each step survive a kill.
+Map: `train.py` is the table of contents; `presets.py` holds every knob; `bank.py` draws the instances;
+`tune_rules.py`, `labels.py`, `warm_start.py`, `ppo.py` are the steps; `agent_buffer.py` credits each station;
+`curriculum.py` decides about stages; `validation.py` scores a policy against the tuned rule; `checkpoint.py`
+makes each step survive a kill.
 
 Invariants: the same inputs, preset and seed give the same weights on one thread; a step never sees held-out
 instances; fine-tuning keeps or improves the validation score, never lowers it.

@@ -8,7 +8,7 @@ rollouts run to the end; disturbed ones are cut, because beyond a day or so the 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Final
 
@@ -42,41 +42,55 @@ def make_labels(
     *,
     disturbances: Disturbances,
     seed: int,
+    episodes: range | None = None,
     progress: Callable[[float, str], None] | None = None,
 ) -> LabelledStates:
-    """Return labelled decisions of `preset.n_episodes` episodes, instance after instance.
+    """Return labelled decisions, instance after instance; there may be none.
 
     Args:
         rule: Drives the episodes (with noise) and finishes the rollouts (without).
         disturbances: Of the disturbed share.
-
-    Raises:
-        NothingToLearn: No labelled decision made a difference.
+        episodes: Numbers of the episodes to label; None = all `preset.n_episodes`. Parts add up to the whole.
     """
+    numbers = range(preset.n_episodes) if episodes is None else episodes
 
     done: list[LabelledStates] = []
     n_labels = 0
     with ThreadPoolExecutor(N_THREADS) as pool:
-        episodes = (
+        pending = [
             pool.submit(_label_episode, episode, bank, rule, preset, (disturbances, seed))
-            for episode in range(preset.n_episodes)
-        )
-        for future in list(episodes):
+            for episode in numbers
+        ]
+        for episode, future in zip(numbers, pending, strict=True):
             done.append(future.result())
             n_labels += len(done[-1])
-            if progress is not None and len(done) % 8 == 0:
-                progress(len(done) / preset.n_episodes, f"{n_labels} decisions labelled")
-    if not n_labels:
+            if progress is not None and episode % 8 == 7:
+                progress((episode + 1) / preset.n_episodes, f"episode {episode + 1} labelled")
+    log.info("labels made n=%d episodes=%d", n_labels, len(numbers))
+    return joined(done)
+
+
+def joined(parts: Sequence[LabelledStates]) -> LabelledStates:
+    """Return all labels, in the order of the parts (at least one)."""
+    return LabelledStates(
+        np.concatenate([part.local for part in parts]),
+        np.concatenate([part.cost for part in parts]),
+        np.concatenate([part.group for part in parts]),
+    )
+
+
+def require_labels(labels: LabelledStates) -> LabelledStates:
+    """Return the labels.
+
+    Raises:
+        NothingToLearn: There is none.
+    """
+    if not len(labels):
         raise NothingToLearn(
-            f"no decision made any difference in {preset.n_episodes} episodes\n"
+            "no labelled decision made any difference: 0 labels\n"
             "hint: train on instances with queues, or raise label_share"
         )
-    log.info("labels made n=%d episodes=%d", n_labels, preset.n_episodes)
-    return LabelledStates(
-        np.concatenate([states.local for states in done]),
-        np.concatenate([states.cost for states in done]),
-        np.concatenate([states.group for states in done]),
-    )
+    return labels
 
 
 def _label_episode(

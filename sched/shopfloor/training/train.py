@@ -24,7 +24,7 @@ from shopfloor.policies.model import DispatchModel, Fact
 from shopfloor.policies.network import CandidateActor
 from shopfloor.training.bank import TrainingData, compiled_bank, problems_hash, training_data
 from shopfloor.training.checkpoint import Checkpoint, TrainingKey, open_checkpoint
-from shopfloor.training.labels import make_labels
+from shopfloor.training.labels import joined, make_labels, require_labels
 from shopfloor.training.ppo import FineTuned, GameSetting, LogMetrics, Progress, fine_tune
 from shopfloor.training.presets import Preset
 from shopfloor.training.tune_rules import TunedRules, tune_rules
@@ -33,6 +33,9 @@ from shopfloor.training.warm_start import LabelledStates, warm_start
 from shopfloor.twin.model import TwinModel
 
 log = logging.getLogger(__name__)
+
+_EPISODES_PER_PART = 100
+"""Labelled episodes between two checkpoints: a kill costs seconds."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -159,20 +162,27 @@ class _Training:
         return tuned
 
     def labels(self, rule: RuleSpec) -> LabelledStates:
-        """Return the labels, stored or made now."""
-        stored = self.checkpoint.load_arrays("labels")
-        if stored is not None:
-            return LabelledStates(**stored)
-        labels = make_labels(
-            self.bank,
-            rule,
-            self.preset.labels,
-            disturbances=self.disturbances,
-            seed=self.seed,
-            progress=self._reporter("labels"),
-        )
-        self.checkpoint.save_arrays("labels", labels.arrays())
-        return labels
+        """Return the labels: stored parts, and those that are missing made now."""
+        n_episodes = self.preset.labels.n_episodes
+        parts = []
+        for first in range(0, n_episodes, _EPISODES_PER_PART):
+            name = f"labels_{first:06d}"
+            stored = self.checkpoint.load_arrays(name)
+            if stored is not None:
+                parts.append(LabelledStates(**stored))
+                continue
+            part = make_labels(
+                self.bank,
+                rule,
+                self.preset.labels,
+                disturbances=self.disturbances,
+                seed=self.seed,
+                episodes=range(first, min(first + _EPISODES_PER_PART, n_episodes)),
+                progress=self._reporter("labels"),
+            )
+            self.checkpoint.save_arrays(name, part.arrays())
+            parts.append(part)
+        return require_labels(joined(parts))
 
     def warm_actor(
         self, labels: LabelledStates, rule: RuleSpec, validation: ValidationSet
