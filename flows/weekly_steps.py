@@ -237,7 +237,8 @@ def promote_if_better(run: RunContext, cycle: Cycle, candidate: Registered, verd
     Raises:
         StalePromotion: The ledger moved on since the candidate was compared with its champion.
     """
-    from shopfloor.serving.promotion import Decision, PromotionHeld, keep, promote
+    from shopfloor.domain.errors import PromotionHeld
+    from shopfloor.serving.promotion import Decision, keep, promote
 
     epoch = int(cycle.recall("ledger_epoch") or 0)
     decision = Decision(candidate.version, candidate.bundle_hash, epoch, verdict.as_dict())

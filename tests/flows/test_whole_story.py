@@ -60,7 +60,7 @@ def test_the_bench_prints_every_contestant_with_an_interval(home: Path) -> None:
 
 def test_there_is_nothing_to_roll_back_to_after_the_first_champion(home: Path) -> None:
     done = shopfloor("rollback", home=home)
-    assert done.returncode != 0
+    assert done.returncode == ExitCode.REFUSED
     assert "hint:" in done.stderr
 
 

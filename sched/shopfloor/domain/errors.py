@@ -8,6 +8,8 @@
     ├── InvalidPlan             (ValueError)    the validator found violations
     ├── ModelRefused            (ValueError)    a model bundle failed its proof; carries `code`
     ├── StalePromotion          (RuntimeError)  the ledger moved on since the decision was taken
+    ├── PromotionHeld           (RuntimeError)  a person rolled back and nobody has lifted the hold
+    ├── NothingToRollBack       (RuntimeError)  no earlier champion can be proven
     ├── LeaseHeld               (RuntimeError)  another run holds the lease
     ├── LeaseLost               (RuntimeError)  our lease was taken over, or a newer plan is active
     ├── DatabaseUnavailable     (ConnectionError)
@@ -61,6 +63,14 @@ class ModelRefused(ShopfloorError, ValueError):
 
 class StalePromotion(ShopfloorError, RuntimeError):
     """The promotion ledger moved on since the decision was taken."""
+
+
+class PromotionHeld(ShopfloorError, RuntimeError):
+    """A person rolled back and nobody has lifted the hold yet."""
+
+
+class NothingToRollBack(ShopfloorError, RuntimeError):
+    """The ledger knows no earlier champion whose bundle can be proven."""
 
 
 class LeaseHeld(ShopfloorError, RuntimeError):

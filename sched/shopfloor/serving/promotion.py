@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from shopfloor.data.ledger import LedgerEntry, LedgerRow, append, history
 from shopfloor.data.rollout import RolloutState, read_rollout, write_rollout
-from shopfloor.domain.errors import ModelRefused, ShopfloorError, StalePromotion
+from shopfloor.domain.errors import ModelRefused, NothingToRollBack, PromotionHeld, StalePromotion
 from shopfloor.faults import fault_point
 from shopfloor.policies.bundle import copy_bundle, load_bundle
 from shopfloor.serving.champion import LEDGER_ROWS, lineage, models_folder
@@ -26,14 +26,6 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 HOLD = "hold"
-
-
-class PromotionHeld(ShopfloorError, RuntimeError):
-    """A person rolled back and nobody has lifted the hold yet."""
-
-
-class NothingToRollBack(ShopfloorError, RuntimeError):
-    """The ledger knows no earlier champion whose bundle can be proven."""
 
 
 @dataclass(frozen=True)
