@@ -114,10 +114,12 @@ def weekly(
     as_json: Json = False,
 ) -> None:
     """Retrain, evaluate, and promote only through the gate. Resumes where an earlier run was killed."""
+    from flows.bars import progress_bars
     from flows.console import show
     from flows.run import run_weekly
 
-    report = run_weekly(preset=preset, seed=seed, as_of=_instant(as_of), is_fresh=fresh)
+    with progress_bars() as listen:
+        report = run_weekly(preset=preset, seed=seed, as_of=_instant(as_of), is_fresh=fresh, listen=listen)
     show(report, as_json=as_json, text=report.text)
 
 

@@ -141,7 +141,8 @@ def _publish(report: DailyReport, incidents: tuple[Incident, ...]) -> None:
     ]
     artifacts.table("daily-kpis", rows, description="The plan beside the plant's own greedy")
     for name, path in report.links.items():
-        artifacts.link(name, path, text=name)
+        if name != "data docs":
+            artifacts.link(name, path, text=name)
     events.emit(
         events.PLAN_ACTIVATED, resource="plan", payload={"run_id": report.run_id, "rung": report.rung}
     )

@@ -121,34 +121,28 @@ def _plant(settings: Settings, console: Console, name: str) -> datetime:
     engine = open_database(settings.database)
     create_tables(engine)
     if not count_plant_rows(engine).get("machines"):
+        _say_what_compiles(console)
         console.print(f"[bold]plant[/] {name}: drawing machines, orders and 180 days of history")
         seed_database(name, seed=0, as_of=as_of)
     console.print("\n".join(analyse_plant(as_of=as_of).lines()[:6]))
     return as_of
 
 
-def _weekly(console: Console, preset: str, as_of: datetime) -> WeeklyReport:
-    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+def _say_what_compiles(console: Console) -> None:
+    from shopfloor.engine.kernel_cache import CACHE_FOLDER
 
+    if not CACHE_FOLDER.exists():
+        console.print("[bold]engine[/] compiling its kernels once, about a minute of the steps below")
+
+
+def _weekly(console: Console, preset: str, as_of: datetime) -> WeeklyReport:
+    from flows.bars import progress_bars
     from flows.run import run_weekly
 
     console.print(
         f"[bold]weekly cycle[/] preset {preset}: extract, validate, fit, tune, train, evaluate, judge"
     )
-    columns = (
-        TextColumn("{task.description:24}"),
-        BarColumn(),
-        TextColumn("{task.fields[note]}"),
-        TimeElapsedColumn(),
-    )
-    with Progress(*columns, console=console, transient=False) as bars:
-        shown: dict[str, object] = {}
-
-        def listen(stage: str, share: float, message: str) -> None:
-            if stage not in shown:
-                shown[stage] = bars.add_task(stage, total=1.0, note="")
-            bars.update(shown[stage], completed=share, note=message[:44])  # type: ignore[arg-type]
-
+    with progress_bars(console) as listen:
         return run_weekly(preset=preset, seed=None, as_of=as_of, listen=listen)
 
 

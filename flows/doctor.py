@@ -161,19 +161,12 @@ def _champion(settings: Settings) -> Finding:
     return Finding("champion", row is not None, False, detail, hint)
 
 
-def _kernels(settings: Settings) -> Finding:
-    count = (
-        sum(1 for _ in (settings.home_dir / "numba").rglob("*.nbi"))
-        if (settings.home_dir / "numba").exists()
-        else 0
-    )
-    return Finding(
-        "kernel cache",
-        count > 0,
-        False,
-        f"{count} compiled kernels",
-        "the first run compiles for about a minute",
-    )
+def _kernels(_settings: Settings) -> Finding:
+    from shopfloor.engine.kernel_cache import CACHE_FOLDER
+
+    count = sum(1 for _ in CACHE_FOLDER.rglob("*.nbi")) if CACHE_FOLDER.exists() else 0
+    hint = "the first run compiles for about a minute"
+    return Finding("kernel cache", count > 0, False, f"{count} compiled kernels in {CACHE_FOLDER}", hint)
 
 
 def _prefect(settings: Settings) -> Finding:

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from statistics import median
 from typing import TYPE_CHECKING
 
+from flows import artifacts
 from flows.context import RunContext
 from flows.cycle import Cycle
 from flows.steps import step
@@ -62,6 +63,8 @@ def validate_snapshot(
             from shopfloor.data.quarantine import store
 
             store(run.database, report.quarantined)
+    if report.docs_index is not None:
+        artifacts.link("data-docs", report.docs_index, text="Data docs")
     if report.is_stopped:
         findings = "\n".join(f"  {finding.line()}" for finding in report.stop)
         raise RefusedInput(

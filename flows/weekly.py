@@ -12,6 +12,7 @@ from prefect import flow
 from flows.artifacts import Progress, run_name
 from flows.context import RunContext, instant_of, run_settings
 from flows.cycle import CycleRequest, open_cycle
+from flows.daily_steps import check_data_drift
 from flows.intake import extract_for_cycle, validate_snapshot
 from flows.lease_keeper import held_lease
 from flows.reports import WeeklyReport
@@ -53,6 +54,7 @@ def weekly_cycle(
         twin = fit_plant_twin(run, checked)
         tuned = tune_dispatching_rules(run, cycle, twin, progress)
         champion = enthrone_best_rule(run, cycle, tuned, snapshot)
+        drift = check_data_drift(run, champion, checked)
         trained = train_candidate(run, cycle, twin, tuned, progress)
         candidate = register_candidate(run, cycle, trained, snapshot)
         trial = EvaluationTrial(candidate, champion, tuned, twin, checked, snapshot)
@@ -60,5 +62,5 @@ def weekly_cycle(
         verdict = judge_candidate(evidence)
         page = publish_evaluation(run, cycle, evidence, verdict)
         decision = promote_if_better(run, cycle, candidate, verdict)
-        announce(decision, verdict, checked, page)
+        announce(decision, verdict, drift, page)
         return report_cycle(run, cycle, trial, verdict, decision)

@@ -11,20 +11,22 @@ from flows.cycle import Cycle
 from flows.reports import WeeklyReport
 
 if TYPE_CHECKING:
-    from expectations.findings import ValidationReport
+    from flows.daily_steps import DriftOutcome
     from flows.weekly_steps import EvaluationTrial
     from shopfloor.data.ledger import LedgerRow
     from shopfloor.evaluation.gate import Verdict
 
 
-def announce(decision: LedgerRow, verdict: Verdict, checked: ValidationReport, page: Path) -> None:
-    """Publish verdict, criteria and links; emit promoted or refused."""
+def announce(decision: LedgerRow, verdict: Verdict, drift: DriftOutcome, page: Path) -> None:
+    """Publish verdict, criteria, report and drift; emit promoted or refused, and drift."""
     heading = "Promoted" if verdict.is_promoted else "Not promoted"
     artifacts.markdown("weekly-verdict", f"# {heading}\n\n{verdict.reason}", description="The gate's verdict")
     artifacts.table("weekly-criteria", [_row(criterion) for criterion in verdict.as_dict()["criteria"]])
     artifacts.link("evaluation-report", page, text="Evaluation report")
-    if checked.docs_index is not None:
-        artifacts.link("data-docs", checked.docs_index, text="Data docs")
+    if drift.report is not None:
+        artifacts.markdown("weekly-drift", f"# Drift against the champion's data\n\n{drift.report.sentence}")
+    if drift.verdict == "drift":
+        events.emit(events.DRIFT_DETECTED, resource="data", payload=dict(drift.incidents[0].context))
     name = events.MODEL_PROMOTED if verdict.is_promoted else events.MODEL_REFUSED
     payload = {"reason": verdict.reason, "epoch": decision.epoch, "champion": decision.champion_version}
     events.emit(name, resource="model", payload=payload)

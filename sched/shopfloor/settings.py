@@ -123,6 +123,7 @@ def quiet_environment(environment: MutableMapping[str, str] | None = None) -> No
         "MLFLOW_HTTP_REQUEST_TIMEOUT": "5",
         "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
         "MLFLOW_LOGGING_LEVEL": "WARNING",
+        "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
         "OMP_NUM_THREADS": "1",
         "NUMBA_CACHE_DIR": str(home / "numba"),
     }

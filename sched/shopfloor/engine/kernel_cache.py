@@ -50,7 +50,7 @@ def use_versioned_cache() -> Path:
     """
     folder = _base_folder() / f"{_MARK}{kernel_hash()}"
     if not folder.exists():
-        logger.info("kernels_not_compiled_yet cache=%s the first calls take about a minute", folder)
+        logger.warning("kernels_not_compiled_yet cache=%s the first calls take about a minute", folder)
     os.environ[_VARIABLE] = str(folder)
     vars(numba_config)["CACHE_DIR"] = str(folder)
     return folder
