@@ -37,7 +37,13 @@ class LabelsPreset(_Frozen):
     n_episodes: int = Field(default=300, ge=1, description="episodes of the behaviour rule that are labelled")
     label_share: float = Field(default=0.15, gt=0, le=1, description="share of real choices that get a label")
     behaviour_temperature: float = Field(default=0.3, ge=0, description="Gumbel noise of the behaviour rule")
-    dynamic_share: float = Field(default=0.3, ge=0, le=1, description="share of episodes with disturbances")
+    dynamic_share: float = Field(
+        default=0.0,
+        ge=0,
+        le=1,
+        description="share of episodes with disturbances; 0.2 of them made the policy worse in calm and disturbed "
+        "cases alike (0.990 and 0.983 of the tuned rule instead of 0.978 and 0.974)",
+    )
     dynamic_horizon_h: float = Field(
         default=30.0,
         ge=0,
@@ -53,7 +59,11 @@ class WarmStartPreset(_Frozen):
     batch_size: int = Field(default=512, ge=8)
     learning_rate: float = Field(default=2e-3, gt=0)
     final_learning_rate: float = Field(default=1e-4, gt=0)
-    entropy: float = Field(default=0.02, ge=0, description="at the start; falls to 0")
+    entropy: float = Field(
+        default=0.3,
+        ge=0,
+        description="at the start, falls to 0; 0.02 gave 0.973 of the tuned rule, 0.3 0.960, 1.0 0.974",
+    )
     clip: float = Field(default=4.0, gt=0, description="labels are clipped at this many standard deviations")
 
 
@@ -133,7 +143,7 @@ PRESETS: Final = {
         n_validation=6,
         n_operations=40,
         tune=TunePreset(n_instances=4, n_trials=6, n_refinements=2),
-        labels=LabelsPreset(n_episodes=12, label_share=0.5),
+        labels=LabelsPreset(n_episodes=12, label_share=0.5, dynamic_share=0.25),
         warm_start=WarmStartPreset(n_epochs=4, batch_size=64),
         ppo=PpoPreset(n_envs=8, n_steps=32, batch_size=128, n_epochs=2, critic_warmup_updates=1),
         curriculum=CurriculumPreset(
@@ -144,8 +154,8 @@ PRESETS: Final = {
         name="small",
         n_training=240,
         n_validation=48,
-        tune=TunePreset(n_instances=24, n_trials=60, n_refinements=20),
-        labels=LabelsPreset(n_episodes=480, label_share=0.35, dynamic_share=0.2),
+        tune=TunePreset(n_instances=40, n_trials=60, n_refinements=30),
+        labels=LabelsPreset(n_episodes=480, label_share=0.35),
         warm_start=WarmStartPreset(n_epochs=24, batch_size=256),
         ppo=PpoPreset(n_envs=32, batch_size=512),
         curriculum=CurriculumPreset(
@@ -163,7 +173,7 @@ PRESETS: Final = {
         n_validation=240,
         tune=TunePreset(n_instances=80, n_trials=120, n_refinements=40),
         labels=LabelsPreset(n_episodes=2400, label_share=0.35),
-        warm_start=WarmStartPreset(n_epochs=40),
+        warm_start=WarmStartPreset(n_epochs=24),
     ),
 }
 
