@@ -175,10 +175,12 @@ def test_no_false_alarm_on_plans_of_a_plain_planner(seed):
     assert validate(instance, serial_schedule(instance, level=seed % 3)) == ()
 
 
-@pytest.mark.parametrize(("n_operations", "seconds"), [(500, 0.1), (5000, 1.0)])
-def test_a_plan_is_judged_fast_enough(n_operations, seconds):
-    instance = busy_instance(n_operations)
-    schedule = serial_schedule(instance)
-    began = time.process_time()
-    assert validate(instance, schedule) == ()
-    assert time.process_time() - began < seconds
+def test_the_time_to_judge_a_plan_grows_with_its_size_and_not_with_its_square():
+    seconds = []
+    for n_operations in (500, 5000):
+        instance = busy_instance(n_operations)
+        schedule = serial_schedule(instance)
+        began = time.process_time()
+        assert validate(instance, schedule) == ()
+        seconds.append(time.process_time() - began)
+    assert seconds[1] < 50 * seconds[0]

@@ -103,3 +103,9 @@ def test_intervals_are_ordered_and_never_nan(pairs: list[tuple[float, float]]) -
     result = compare([a for a, _ in pairs], [b for _, b in pairs])
     for interval in (result.ratio_interval, result.difference_interval):
         assert interval.low <= interval.high
+
+
+def test_a_ratio_of_any_size_has_an_interval() -> None:
+    # Jackknife ratios of 1e276: their squares are beyond what a float holds.
+    result = compare([0.0, 0.0, 1.0], [0.0, 0.0, 9.071115858563716e-277])
+    assert result.ratio_interval.low <= result.ratio_interval.high

@@ -153,9 +153,11 @@ def _bca_levels(
     if not np.all(np.isfinite(without_one)):
         return tail, 1.0 - tail
     deviation = np.mean(without_one) - without_one
-    spread = float(np.sum(deviation**2))
-    if spread <= 0.0:
+    largest = float(np.max(np.abs(deviation)))
+    if not 0.0 < largest < math.inf:
         return tail, 1.0 - tail
+    deviation /= largest  # the acceleration has no scale; without this a square may overflow
+    spread = float(np.sum(deviation**2))
     acceleration = float(np.sum(deviation**3)) / (6.0 * spread**1.5)
 
     def corrected(level: float) -> float:
