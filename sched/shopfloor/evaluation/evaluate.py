@@ -60,7 +60,7 @@ class EvaluationSize:
         return max(-(-3 * self.n_static // 2), 3 * self.n_dynamic)
 
 
-SMALL = EvaluationSize(n_static=12, n_dynamic=6, n_weeks=2, n_stress=2, n_samples=64, sampling_s=0.25)
+SMALL = EvaluationSize(n_static=30, n_dynamic=15, n_weeks=2, n_stress=2, n_samples=64, sampling_s=0.25)
 FULL = EvaluationSize()
 SIZES: Mapping[str, EvaluationSize] = {"small": SMALL, "full": FULL}
 
