@@ -21,6 +21,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from shopfloor.data.assembly import AssemblyOptions, assemble
+from shopfloor.data.column_map import read_column_map
 from shopfloor.data.connection import check_schema
 from shopfloor.data.incidents import Incident
 from shopfloor.data.leases import Lease, acquire, renew
@@ -77,7 +78,7 @@ def open_day(
         DatabaseUnavailable: The database cannot be reached.
     """
     refuse_in_production()
-    check_schema(engine)
+    check_schema(engine, renamed=read_column_map(settings.column_map))
     owner = owner or f"{socket.gethostname()[:20]}-{os.getpid()}-{uuid.uuid4().hex[:8]}"
     lease = acquire(engine, LEASE, owner=owner, ttl_s=settings.lease_ttl_s)
     fault_point("daily.opened")
