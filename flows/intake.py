@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 USUAL_RUNS = 8
-KEPT_SNAPSHOTS = 60
 
 
 @step(retries=2, timeout_s=600)

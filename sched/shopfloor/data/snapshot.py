@@ -48,7 +48,6 @@ logger = logging.getLogger(__name__)
 
 MANIFEST = "manifest.json"
 FORMAT = 1
-UNREADABLE = "unreadable_values"
 OWN_PLAN = "scheduled_jobs"
 OWN_TABLES = ("schedule_active", "schedule_pins", OWN_PLAN)
 TRIES = 2

@@ -15,8 +15,7 @@
     ├── DatabaseUnavailable     (ConnectionError)
     ├── SchemaMismatch          (RuntimeError)  tables or rights are missing, or of another version
     ├── CommitUnknown           (RuntimeError)  COMMIT was sent, its answer lost, reading back failed
-    ├── SnapshotCorrupt         (ValueError)    a stored snapshot does not match its manifest
-    └── DeadlineMissed          (TimeoutError)  a solver did not answer in time
+    └── SnapshotCorrupt         (ValueError)    a stored snapshot does not match its manifest
 
 A message says what is wrong, where, and the value; then a `hint:` line.
 """
@@ -95,7 +94,3 @@ class CommitUnknown(ShopfloorError, RuntimeError):
 
 class SnapshotCorrupt(ShopfloorError, ValueError):
     """A stored snapshot does not match its manifest."""
-
-
-class DeadlineMissed(ShopfloorError, TimeoutError):
-    """A solver did not answer before its deadline."""

@@ -31,7 +31,6 @@ CURRENT_DAYS = 14.0
 REFERENCE_DAYS = 90.0
 MIN_ROWS = 50
 N_BINS = 64
-MISSING = "(missing)"
 
 Verdict = Literal["stable", "drift", "unknown"]
 Floats = NDArray[np.float64]
