@@ -47,6 +47,21 @@ class Settings(BaseSettings):
         default=5.0, ge=0.2, le=600, description="seconds the policy may search for a plan"
     )
     rollouts: int = Field(default=256, ge=1, le=100_000, description="policy samples per plan at most")
+    objective: str = Field(
+        default="balanced", pattern="^[a-z][a-z0-9_]*$", description="what a plan is optimised for: a preset"
+    )
+    search_iterations: int = Field(
+        default=1_000_000, ge=0, le=10**9, description="moves that each search worker tries per plan at most"
+    )
+    search_workers: int = Field(
+        default=2, ge=1, le=64, description="search chains side by side, one core each"
+    )
+    overtime_hours: float = Field(
+        default=0.0, ge=0, le=10_000, description="overtime hours a plan may use beyond what greedy uses"
+    )
+    max_moved: int | None = Field(
+        default=None, ge=0, description="operations a plan may move against the active one; default: no cap"
+    )
     freeze_hours: float = Field(
         default=0.0, ge=0, le=168, description="frozen horizon of the active plan, hours"
     )
