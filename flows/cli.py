@@ -12,6 +12,7 @@ from typing import Annotated
 
 import typer
 
+from flows import cli_bench
 from shopfloor.settings import quiet_environment
 
 app = typer.Typer(
@@ -189,20 +190,6 @@ def gantt(
 
 
 @app.command()
-def bench(
-    cases: Annotated[int, typer.Option(help="Instances of the frozen suite.", min=2)] = 30,
-    samples: Annotated[int, typer.Option(help="Samples of the candidate per static instance.", min=2)] = 256,
-    as_json: Json = False,
-) -> None:
-    """Score rules, greedy and the last candidate on the frozen held-out suite, paired, with 95 % intervals."""
-    from flows.bench import run_bench
-    from flows.console import show
-
-    table = run_bench(n_cases=cases, n_samples=samples)
-    show(table, as_json=as_json, text=table.text)
-
-
-@app.command()
 def rollback(
     reason: Annotated[str, typer.Option(help="Why; kept in the ledger.")] = "asked by an operator",
     release: Annotated[bool, typer.Option("--release", help="Lift the hold of an earlier rollback.")] = False,
@@ -254,6 +241,9 @@ def up(
     from shopfloor.settings import read_settings
 
     run_until_interrupted(read_settings(), Ports(prefect_port, mlflow_port, pages_port), say=typer.echo)
+
+
+cli_bench.register(app)
 
 
 def main() -> None:

@@ -10,7 +10,8 @@ from flows.cli import app
 from shopfloor.serving.exit_codes import ExitCode
 
 COMMANDS = sorted(
-    command.name or command.callback.__name__ for command in app.registered_commands if command.callback
+    [command.name or command.callback.__name__ for command in app.registered_commands if command.callback]
+    + [group.name for group in app.registered_groups if group.name]
 )
 
 
