@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from shopfloor.engine.kernel.calendar import advance_from, contiguous_from, locate_from
 from shopfloor.engine.kernel.jit import entry, inlined
+from shopfloor.engine.kernel.timing import setup_minutes
 from shopfloor.engine.layout import (
     CLOCK_DECISIONS,
     CLOCK_DONE,
@@ -22,15 +23,11 @@ from shopfloor.engine.layout import (
     CLOCK_STATUS,
     CLOCK_TIME,
     CLOCK_WAITING,
-    CONST_FAMILIES,
     CONST_HORIZON,
     CONST_NOW,
     ELIG_RUN,
     ELIG_SLOT,
     JOB_RELEASE,
-    MACHINE_DIFFERENT,
-    MACHINE_SAME,
-    MACHINE_WC,
     OP_CODE,
     OP_ELIG_HI,
     OP_ELIG_LO,
@@ -148,20 +145,6 @@ def pop(state: State) -> int:
         i = child
     heap[i] = key
     return top
-
-
-@inlined
-def setup_minutes(problem: Problem, machine: int, before: int, after: int) -> int:
-    """Return the setup minutes on a machine when family `after` follows `before` (-1 = unknown)."""
-    if problem.setup.shape[0] > 0:
-        n = problem.constant[CONST_FAMILIES]
-        centre = problem.machine[machine, MACHINE_WC]
-        rule = problem.setup[(centre * (n + 1) + before + 1) * n + after]
-        if rule >= 0:
-            return rule
-    if before == after:
-        return problem.machine[machine, MACHINE_SAME]
-    return problem.machine[machine, MACHINE_DIFFERENT]
 
 
 @inlined

@@ -10,9 +10,10 @@ from __future__ import annotations
 import math
 
 from shopfloor.engine.kernel.calendar import locate_from
-from shopfloor.engine.kernel.events import assign, decline, is_free, nominal_end, setup_minutes
+from shopfloor.engine.kernel.events import assign, decline, is_free, nominal_end
 from shopfloor.engine.kernel.jit import entry, inlined
 from shopfloor.engine.kernel.rules import best_pair, log_index
+from shopfloor.engine.kernel.timing import setup_minutes
 from shopfloor.engine.layout import (
     CLOCK_DONE,
     CLOCK_HEAP,

@@ -7,9 +7,9 @@ again without it.
 
 from __future__ import annotations
 
-from shopfloor.engine.kernel.calendar import advance_from, contiguous_from, locate
-from shopfloor.engine.kernel.events import finish, setup_minutes
+from shopfloor.engine.kernel.events import finish
 from shopfloor.engine.kernel.jit import entry
+from shopfloor.engine.kernel.timing import earliest, setup_minutes
 from shopfloor.engine.layout import (
     CLOCK_DECISIONS,
     CONST_NOW,
@@ -64,29 +64,6 @@ _ROLE_BLOCKED = int(Role.BLOCKED)
 _BAD_PIN = int(Code.BAD_PIN)
 _NO_OPEN_TIME = int(Code.NO_OPEN_TIME)
 _PREDECESSOR = int(Code.PREDECESSOR_UNASSIGNED)
-
-
-@entry
-def earliest(
-    problem: Problem, machine: int, level: int, t: int, work: int, interruptible: int
-) -> tuple[int, int]:
-    """Return the first (start, end) of `work` minutes at or after t; (-1, -1) beyond the horizon."""
-    c = problem.cal_of[machine, level]
-    row = locate(problem.cal_off, problem.cal_end, c, t)
-    if row >= problem.cal_off[c + 1]:
-        return -1, -1
-    if interruptible == 1:
-        start = max(t, problem.cal_start[row])
-        end = advance_from(
-            problem.cal_off, problem.cal_start, problem.cal_end, problem.cal_cum, c, row, t, work
-        )
-        if end < 0:
-            return -1, -1
-        return start, end
-    start = contiguous_from(problem.cal_off, problem.cal_start, problem.cal_end, c, row, t, work)
-    if start < 0:
-        return -1, -1
-    return start, start + work
 
 
 @entry

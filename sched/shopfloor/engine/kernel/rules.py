@@ -22,10 +22,10 @@ from shopfloor.engine.kernel.events import (
     is_free,
     next_decision,
     nominal_end,
-    setup_minutes,
 )
 from shopfloor.engine.kernel.jit import entry, inlined
 from shopfloor.engine.kernel.streams import gumbel, uniform
+from shopfloor.engine.kernel.timing import setup_minutes
 from shopfloor.engine.layout import (
     CLOCK_STATUS,
     CLOCK_TIME,
