@@ -181,12 +181,16 @@ def gantt(
     run_id: Annotated[
         str | None, typer.Option("--run", help="A stored run; default: the active plan.")
     ] = None,
+    against: Annotated[
+        str | None,
+        typer.Option(help="A stored run to show changes against, or none; default: the plan before it."),
+    ] = None,
     output: Annotated[Path, typer.Option("--output", "-o", help="HTML file to write.")] = Path("gantt.html"),
 ) -> None:
-    """Draw a stored plan as one self-contained HTML file."""
+    """Draw a stored plan, with what it changes, as one self-contained HTML file."""
     from flows.plant import draw_gantt
 
-    typer.echo(draw_gantt(run_id, output))
+    typer.echo(draw_gantt(run_id, output, against=against))
 
 
 @app.command()

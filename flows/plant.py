@@ -19,6 +19,10 @@ MORNING = time(5, 30)
 """When the daily plan is made, plant-local."""
 
 
+NO_COMPARISON = "none"
+"""In place of a run: compare with no plan."""
+
+
 @dataclass(frozen=True)
 class Seeded:
     """What was written."""
@@ -95,39 +99,28 @@ def analyse_plant(*, as_of: datetime | None) -> Analysis:
         return analyse(snapshot.frames(), as_of=instant)
 
 
-def draw_gantt(run_id: str | None, output: Path) -> Path:
-    """Draw a stored plan from the snapshot that it was made from.
+def draw_gantt(run_id: str | None, output: Path, *, against: str | None = None) -> Path:
+    """Draw a stored plan from the snapshot that it was made from, with its changes against another.
 
     Args:
         run_id: A stored run; None = the plan in force.
+        against: A stored run to compare with; None = the plan that was active before, `none` = no comparison.
 
     Raises:
         RefusedInput: There is no such plan, or its snapshot is gone.
     """
-    from flows.context import Folders, open_engines
-    from shopfloor.data.assembly import AssemblyOptions, assemble
-    from shopfloor.data.plans import active_run, read_plan
-    from shopfloor.data.snapshot import open_snapshot
-    from shopfloor.data.stored_schedule import schedule_of
+    from flows.stored_plan import load_stored_plan, places_in
     from shopfloor.domain.kpis import compute_kpis
     from shopfloor.web.gantt import render_gantt
 
-    settings = read_settings()
-    engine, _ = open_engines(settings)
-    active = active_run(engine)
-    chosen = run_id or (active.run_id if active else None)
-    if chosen is None:
-        raise RefusedInput("there is no plan to draw\nhint: shopfloor daily makes one")
-    plan = read_plan(engine, chosen)
-    folder = Folders(settings.home_dir).snapshots / str(plan.run.snapshot_id)
-    if not folder.exists():
-        raise RefusedInput(
-            f"the snapshot of run {chosen} is gone: {folder}\nhint: shopfloor daily makes a new plan"
-        )
-    snapshot = open_snapshot(folder)
-    options = AssemblyOptions(processing_time_unit=settings.processing_time_unit)
-    instance = assemble(snapshot.frames(), as_of=snapshot.as_of, plant_tz=plan.run.plant_tz, options=options)
-    schedule = schedule_of(plan, instance)
+    plan = load_stored_plan(run_id)
+    other = None if against == NO_COMPARISON else against or plan.previous_run_id
     return render_gantt(
-        instance, schedule, output, title=f"Plan {chosen}", kpis=compute_kpis(instance, schedule)
+        plan.instance,
+        plan.schedule,
+        output,
+        title=f"Plan {plan.run_id}",
+        kpis=compute_kpis(plan.instance, plan.schedule),
+        before=None if other is None else places_in(other, plan.instance),
+        before_name=other or "",
     )

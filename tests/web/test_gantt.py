@@ -81,7 +81,7 @@ def test_every_slot_is_a_row_and_every_operation_a_bar_with_its_blocks():
     bar = next(bar for bar in data["bars"] if bar["id"] == "A-P1")
     assert (bar["row"], bar["setup"], bar["run"]) == (2, 30, 300)
     # 16:00 is minute 960: the last 70 of 330 minutes are the next morning's
-    assert bar["blocks"] == [[0, 700, 730], [1, 730, 960], [1, DAY + 480, DAY + 550]]
+    assert bar["blocks"] == [[0, 700, 730, 0], [1, 730, 960, 0], [1, DAY + 480, DAY + 550, 0]]
     assert data["unassigned"] == [["X-P1", "NO_ELIGIBLE_MACHINE", ""]]
 
 

@@ -16,19 +16,28 @@ import base64
 import hashlib
 import json
 import re
+from collections.abc import Mapping
 from html import escape
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from shopfloor.domain.instance import Instance
+from shopfloor.domain.instance import Instance, PlannedStart
 from shopfloor.domain.kpis import Kpis
+from shopfloor.domain.plan_changes import Place, compare_plans
 from shopfloor.domain.schedule import Schedule
 from shopfloor.web.gantt_data import gantt_data
 
 
 def render_gantt(
-    instance: Instance, schedule: Schedule, html: Path, *, title: str, kpis: Kpis | None = None
+    instance: Instance,
+    schedule: Schedule,
+    html: Path,
+    *,
+    title: str,
+    kpis: Kpis | None = None,
+    before: Schedule | Mapping[str, Place] | Mapping[str, PlannedStart] | None = None,
+    before_name: str = "",
 ) -> Path:
     """Write the Gantt chart of a plan and return its path.
 
@@ -36,9 +45,13 @@ def render_gantt(
         html: File to write; its folder is made.
         title: Heading of the page.
         kpis: Figures for the tiles above the picture; None = no tiles.
+        before: An older plan in the same minutes: what changed against it is marked; None = no comparison.
+        before_name: What the older plan is called in the header.
     """
+    changes = None if before is None else compare_plans(instance, schedule, before)
+    data = gantt_data(instance, schedule, title=title, kpis=kpis, changes=changes, before_name=before_name)
     html.parent.mkdir(parents=True, exist_ok=True)
-    html.write_text(gantt_page(gantt_data(instance, schedule, title=title, kpis=kpis)), encoding="utf-8")
+    html.write_text(gantt_page(data), encoding="utf-8")
     return html
 
 

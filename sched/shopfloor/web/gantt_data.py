@@ -16,24 +16,41 @@ from shopfloor.domain.bounds import earliest_completions
 from shopfloor.domain.instance import CommitmentKind, Instance
 from shopfloor.domain.kpis import Kpis, busy_minutes, completion_by_job
 from shopfloor.domain.open_time import WindowKind
+from shopfloor.domain.plan_changes import PlanChanges
 from shopfloor.domain.plant import Machine
 from shopfloor.domain.schedule import Schedule, ScheduledOperation
+from shopfloor.web.gantt_changes import change_summary, job_entries, old_place
 
 TICK_HOURS = range(0, 24, 3)
 LEVEL_NAMES = ("regular", "with overtime", "with overtime and night")
 
 
-def gantt_data(instance: Instance, schedule: Schedule, *, title: str, kpis: Kpis | None) -> dict[str, Any]:
-    """Return the page's data: only dicts, lists, strings and numbers, minutes since the epoch."""
-    return _Picture(instance, schedule).data(title, kpis)
+def gantt_data(
+    instance: Instance,
+    schedule: Schedule,
+    *,
+    title: str,
+    kpis: Kpis | None,
+    changes: PlanChanges | None = None,
+    before_name: str = "",
+) -> dict[str, Any]:
+    """Return the page's data: only dicts, lists, strings and numbers, minutes since the epoch.
+
+    Args:
+        changes: Against an older plan; None = the picture compares with nothing.
+        before_name: What the older plan is called.
+    """
+    picture = _Picture(instance, schedule, changes)
+    return picture.data(title, kpis) | {"changes": change_summary(changes, before_name)}
 
 
 class _Picture:
     """One plan on the plant's clock."""
 
-    def __init__(self, instance: Instance, schedule: Schedule) -> None:
+    def __init__(self, instance: Instance, schedule: Schedule, changes: PlanChanges | None) -> None:
         self.instance = instance
         self.schedule = schedule
+        self.changes = changes
         self.zone = ZoneInfo(instance.plant_tz)
         self.completion = completion_by_job(instance, schedule)
         starts = [item.start for item in schedule.operations]
@@ -118,6 +135,7 @@ class _Picture:
                 "late": max(0, self.completion[job.job_id] - job.due),
                 "sunk": max(0, alone[job.job_id] - job.due),
             }
+            | job_entries(self.changes, job.job_id)
             for job in self.instance.jobs
             if job.job_id in self.completion
         ]
@@ -143,8 +161,10 @@ class _Picture:
             "level": LEVEL_NAMES[item.level] if 0 <= item.level < len(LEVEL_NAMES) else str(item.level),
             "fixed": fixed,
             "running": commitment is not None and commitment.kind is CommitmentKind.IN_PROGRESS,
-            "blocks": [[int(block.activity == "run"), block.start, block.end] for block in blocks],
-        }
+            "blocks": [
+                [int(block.activity == "run"), block.start, block.end, int(block.kind)] for block in blocks
+            ],
+        } | old_place(self.changes, item, row_of=row_of, text=self._text)
 
     def _days(self) -> Iterator[dict[str, Any]]:
         """Yield each local day with its ticks, exact on the days of a clock change."""
