@@ -130,6 +130,7 @@ class _Assembler:
             plant_tz=self.clock.plant_tz,
             plant=shop.plant,
             open_time=shop.open_time,
+            downtime=shop.downtime,
             jobs=tuple(orders.jobs),
             operations=tuple(orders.operations),
             commitments=tuple(held.values()),
@@ -167,7 +168,7 @@ class _Assembler:
 
     def _shop(self) -> Shop:
         plant = build_plant(self.tables, self.history, self.notebook)
-        open_time = build_open_time(
+        time = build_open_time(
             self.tables,
             plant,
             clock=self.clock,
@@ -175,7 +176,8 @@ class _Assembler:
             busy_since=self._busy_since(),
             notebook=self.notebook,
         )
-        return Shop(plant, open_time, plan_rows_known_at(self.tables["scheduled_jobs"], self.clock))
+        plan_rows = plan_rows_known_at(self.tables["scheduled_jobs"], self.clock)
+        return Shop(plant, time.open_time, plan_rows, time.downtime)
 
     def _busy_since(self) -> dict[str, int]:
         """Return the first start of what runs on each machine."""

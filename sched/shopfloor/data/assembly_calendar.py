@@ -1,4 +1,4 @@
-"""Open time of each machine: its calendar expanded over the horizon, downtime taken out.
+"""Open time of each machine: its calendar expanded over the horizon, downtime taken out and kept beside it.
 
 A breakdown that is open at `as_of` is closed by the mean repair time of its machine type, and a note says so;
 its true end, if the data has one by now, is not used.
@@ -10,6 +10,7 @@ import re
 from collections import defaultdict
 from collections.abc import Mapping
 from datetime import date
+from typing import NamedTuple
 
 import pandas as pd
 
@@ -28,6 +29,18 @@ REPAIR_MINUTES_WITHOUT_HISTORY = 240
 _CLOCK = re.compile(r"(\d{1,2}):(\d{2})(?::\d{2}(?:\.\d+)?)?")
 
 
+class MachineTime(NamedTuple):
+    """When machines can work, by machine_id.
+
+    Attributes:
+        open_time: Open stretches, downtime taken out.
+        downtime: Open stretches that downtime took; machines that lose none are left out.
+    """
+
+    open_time: dict[str, OpenTime]
+    downtime: dict[str, OpenTime]
+
+
 def build_open_time(
     frames: Mapping[str, pd.DataFrame],
     plant: Plant,
@@ -36,8 +49,8 @@ def build_open_time(
     span: tuple[int, int],
     busy_since: Mapping[str, int],
     notebook: Notebook,
-) -> dict[str, OpenTime]:
-    """Return the open stretches of each machine over `span`, by machine_id.
+) -> MachineTime:
+    """Return the open stretches of each machine over `span`, and those that downtime took.
 
     Args:
         busy_since: Start of the first running operation per machine. Past downtime before it, and on other
@@ -50,7 +63,7 @@ def build_open_time(
     named = _named_calendars(frames["machines"])
     closures = _closures(frames["machine_downtime"], plant, clock, notebook)
     expanded: dict[str, OpenTime] = {}
-    result = {}
+    result = MachineTime({}, {})
     for machine in plant.machines:
         calendar = _calendar_of(machine, named, calendars, notebook)
         if calendar.calendar_id not in expanded:
@@ -60,7 +73,10 @@ def build_open_time(
         since = busy_since.get(machine.machine_id, clock.now)
         closed = [item for item in closures.get(machine.machine_id, ()) if item[1] > since]
         base = expanded[calendar.calendar_id]
-        result[machine.machine_id] = base.without(closed) if closed else base
+        result.open_time[machine.machine_id] = base.without(closed) if closed else base
+        lost = base.within(closed) if closed else None
+        if lost is not None and len(lost.starts):
+            result.downtime[machine.machine_id] = lost
     return result
 
 

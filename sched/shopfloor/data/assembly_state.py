@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import pandas as pd
 
@@ -24,11 +24,12 @@ from shopfloor.domain.plant import Machine, Plant
 
 @dataclass(frozen=True)
 class Shop:
-    """The plant with its open time and the active plan's rows by operation id."""
+    """The plant with its open time, what downtime took of it, and the active plan's rows by operation id."""
 
     plant: Plant
     open_time: Mapping[str, OpenTime]
     plan_rows: Mapping[str, Mapping[str, object]]
+    downtime: Mapping[str, OpenTime] = field(default_factory=dict)
 
     def machine(self, machine_id: str) -> Machine | None:
         """Return the active machine of that name."""

@@ -8,12 +8,29 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from typing import NamedTuple
 
 from shopfloor.domain.instance import Instance, Operation
 from shopfloor.domain.open_time import BEYOND_HORIZON
 from shopfloor.domain.plant import Machine
 
 REGULAR_LEVEL = 0
+
+
+class EarliestStep(NamedTuple):
+    """One operation of a job that has the shop to itself.
+
+    Attributes:
+        machine: Where it ends first; None when it is committed or cannot be done.
+        end: End minute; the end of the horizon when it cannot be done.
+        setup_minutes: Smallest setup there.
+        run_minutes: Work there, speed factor applied.
+    """
+
+    machine: Machine | None
+    end: int
+    setup_minutes: int = 0
+    run_minutes: int = 0
 
 
 def horizon_end(instance: Instance) -> int:
@@ -35,7 +52,15 @@ def earliest_completions(instance: Instance) -> dict[str, int]:
     regular time, with the smallest setup that any sequence could give; start pins, machine pins and
     commitments as they are. A job with an operation that cannot be done at all gets the end of the horizon.
     """
-    return _Alone(instance).completions()
+    completion: dict[str, int] = {}
+    for operation, step in zip(instance.operations, _Alone(instance).steps().values(), strict=True):
+        completion[operation.job_id] = max(completion.get(operation.job_id, step.end), step.end)
+    return completion
+
+
+def earliest_steps(instance: Instance) -> dict[str, EarliestStep]:
+    """Return how each operation runs in `earliest_completions`, by operation_id."""
+    return _Alone(instance).steps()
 
 
 class _Alone:
@@ -49,35 +74,37 @@ class _Alone:
         self._machines: dict[tuple[str, str, int], tuple[Machine, ...]] = {}
         self._setups: dict[tuple[str, int, int, str], int] = {}
 
-    def completions(self) -> dict[str, int]:
-        ends: dict[str, int] = {}
-        completion: dict[str, int] = {}
+    def steps(self) -> dict[str, EarliestStep]:
+        steps: dict[str, EarliestStep] = {}
         for operation in self.instance.operations:
-            end = self.end_of(operation, ends)
-            ends[operation.operation_id] = end
-            completion[operation.job_id] = max(completion.get(operation.job_id, end), end)
-        return completion
+            steps[operation.operation_id] = self.step_of(operation, steps)
+        return steps
 
-    def end_of(self, operation: Operation, ends: Mapping[str, int]) -> int:
+    def step_of(self, operation: Operation, steps: Mapping[str, EarliestStep]) -> EarliestStep:
         commitment = self.instance.commitment_by_id.get(operation.operation_id)
         if commitment is not None:
-            return commitment.end
+            return EarliestStep(None, commitment.end)
         if operation.operation_id in self.aside:
-            return self.horizon
+            return EarliestStep(None, self.horizon)
         if operation.predecessor is not None:
-            ready = ends[operation.predecessor]
+            ready = steps[operation.predecessor].end
         else:
             ready = self.instance.job_by_id[operation.job_id].release
         pin = self.instance.pin_by_id.get(operation.operation_id)
         if pin is not None and pin.start is not None:
             ready = max(ready, pin.start)
         ready = max(ready, self.instance.now)
-        found = (self._end_on(machine, operation, ready) for machine in self._eligible(operation))
-        return min((end for end in found if end != BEYOND_HORIZON), default=self.horizon)
+        best = EarliestStep(None, self.horizon)
+        for machine in self._eligible(operation):
+            setup = self._smallest_setup(machine, operation.family)
+            run = run_minutes(operation, machine)
+            end = self._end_on(machine, operation, ready, setup + run)
+            if end != BEYOND_HORIZON and (best.machine is None or end < best.end):
+                best = EarliestStep(machine, end, setup, run)
+        return best
 
-    def _end_on(self, machine: Machine, operation: Operation, ready: int) -> int:
+    def _end_on(self, machine: Machine, operation: Operation, ready: int, work: int) -> int:
         open_time = self.instance.open_time[machine.machine_id]
-        work = self._smallest_setup(machine, operation.family) + run_minutes(operation, machine)
         if operation.is_interruptible:
             return open_time.advance(ready, work, REGULAR_LEVEL)
         start = open_time.fits(ready, work, REGULAR_LEVEL)

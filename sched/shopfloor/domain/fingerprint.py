@@ -15,7 +15,7 @@ from enum import Enum
 from typing import Any
 
 from shopfloor.domain.calendar import OpenTime
-from shopfloor.domain.instance import Instance
+from shopfloor.domain.instance import FOR_EXPLANATIONS, Instance
 from shopfloor.domain.schedule import Schedule
 
 
@@ -48,7 +48,8 @@ def _plain(value: Any) -> Any:
         parts = (value.starts, value.ends, value.kinds)
         return hashlib.sha256(b"|".join(part.astype("<i8").tobytes() for part in parts)).hexdigest()
     if is_dataclass(value) and not isinstance(value, type):
-        return {item.name: _plain(getattr(value, item.name)) for item in fields(value)}
+        counted = (item for item in fields(value) if not item.metadata.get(FOR_EXPLANATIONS))
+        return {item.name: _plain(getattr(value, item.name)) for item in counted}
     if isinstance(value, Mapping):
         return {str(_plain(key)): _plain(entry) for key, entry in value.items()}
     if isinstance(value, tuple | list):

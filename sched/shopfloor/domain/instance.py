@@ -15,6 +15,9 @@ from shopfloor.domain.calendar import OpenTime
 from shopfloor.domain.errors import InvalidInstance
 from shopfloor.domain.plant import Machine, Plant
 
+FOR_EXPLANATIONS = "for_explanations"
+"""Metadata of a field that says nothing new to a solver: fingerprints leave it out."""
+
 
 @dataclass(frozen=True, slots=True)
 class Job:
@@ -154,6 +157,8 @@ class Instance:
         set_aside: Operations known to be impossible before solving; they count as input and stay unassigned.
         active_plan: The plan in force, by operation_id.
         freeze_until: Minute before which nothing of the active plan moves; <= now means no frozen horizon.
+        downtime: Open stretches that downtime took out of `open_time`, by machine_id; machines that lose none
+            are left out. For explanations only: a solver reads `open_time`.
     """
 
     epoch: datetime
@@ -168,6 +173,7 @@ class Instance:
     set_aside: tuple[Unassigned, ...] = ()
     active_plan: Mapping[str, PlannedStart] = field(default_factory=dict)
     freeze_until: int = 0
+    downtime: Mapping[str, OpenTime] = field(default_factory=dict, metadata={FOR_EXPLANATIONS: True})
 
     def __post_init__(self) -> None:
         seen: set[str] = set()

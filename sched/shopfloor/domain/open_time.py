@@ -20,6 +20,9 @@ from shopfloor.domain.errors import InvalidCalendar
 BEYOND_HORIZON = -1
 """Answer of every search that finds no open minute before the stretches end."""
 
+_FIRST = np.array([-(2**62)], dtype=np.int64)
+_LAST = np.array([2**62], dtype=np.int64)
+
 
 class WindowKind(IntEnum):
     """Kind of an open window, and at the same time the overtime level that opens it."""
@@ -105,6 +108,28 @@ class OpenTime:
         closure = np.searchsorted(closed_from, starts, side="right") - 1
         is_open = (closure < 0) | (starts >= closed_to[closure])
         return OpenTime(starts[is_open], ends[is_open], kinds[is_open])
+
+    def within(self, closures: Iterable[tuple[int, int]]) -> OpenTime:
+        """Return the open minutes that `without` takes away: those inside the half-open `closures`.
+
+        Raises:
+            InvalidCalendar: A closure ends before it starts.
+        """
+        closed_from, closed_to = _union(closures)
+        outside_from = np.concatenate([_FIRST, closed_to])
+        outside_to = np.concatenate([closed_from, _LAST])
+        return self.without(zip(outside_from.tolist(), outside_to.tolist(), strict=True))
+
+    def and_also(self, other: OpenTime) -> OpenTime:
+        """Return the open stretches of both; they must not overlap.
+
+        Raises:
+            InvalidCalendar: They do.
+        """
+        starts = np.concatenate([self.starts, other.starts])
+        order = np.argsort(starts, kind="stable")
+        ends, kinds = np.concatenate([self.ends, other.ends]), np.concatenate([self.kinds, other.kinds])
+        return merged(starts[order], ends[order], kinds[order])
 
     def next_open(self, t: int, level: int) -> int:
         """Return the first open minute >= `t` at `level`, or -1 when none is left."""
