@@ -12,7 +12,7 @@ from typing import Annotated
 
 import typer
 
-from flows import cli_bench
+from flows import cli_bench, cli_export, cli_what_if
 from shopfloor.settings import quiet_environment
 
 app = typer.Typer(
@@ -248,6 +248,8 @@ def up(
 
 
 cli_bench.register(app)
+cli_export.register(app)
+cli_what_if.register(app)
 
 
 def main() -> None:
