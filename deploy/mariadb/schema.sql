@@ -188,7 +188,7 @@ CREATE TABLE IF NOT EXISTS schedule_runs (
   as_of DATETIME(6) NOT NULL,
   freeze_until DATETIME(6),
   plant_tz VARCHAR(64) NOT NULL,
-  solver VARCHAR(128) CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin NOT NULL COMMENT 'which rung made it: policy, rule, greedy, last_good',
+  solver VARCHAR(128) CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin NOT NULL COMMENT 'who made it: policy+search, search, rule:ATCS, greedy ...',
   model_version VARCHAR(128) CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin,
   snapshot_id VARCHAR(64) CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin,
   data_hash VARCHAR(64),
@@ -199,6 +199,7 @@ CREATE TABLE IF NOT EXISTS schedule_runs (
   status VARCHAR(16) NOT NULL COMMENT 'written | superseded',
   row_count INTEGER NOT NULL,
   kpis LONGTEXT CHARACTER SET utf8mb4 NOT NULL COMMENT 'JSON: name -> value',
+  solver_facts LONGTEXT CHARACTER SET utf8mb4 COMMENT 'JSON: what the plan depends on besides data, model, seed and code',
   created_at DATETIME(6) NOT NULL,
   PRIMARY KEY (run_id),
   UNIQUE (run_key)
@@ -283,6 +284,8 @@ CREATE TABLE IF NOT EXISTS scheduled_jobs (
   FOREIGN KEY(run_id) REFERENCES schedule_runs (run_id)
 )ENGINE=InnoDB CHARSET=utf8mb4 COLLATE utf8mb4_nopad_bin;
 
+ALTER TABLE schedule_runs ADD COLUMN IF NOT EXISTS solver_facts LONGTEXT AFTER kpis;
+
 INSERT IGNORE INTO schedule_active (id, fence) VALUES (1, 0);
 
-INSERT IGNORE INTO schema_version (version, applied_at) VALUES (1, UTC_TIMESTAMP(6));
+INSERT IGNORE INTO schema_version (version, applied_at) VALUES (2, UTC_TIMESTAMP(6));

@@ -71,10 +71,22 @@ def test_a_file_of_another_schema_version_is_refused(sqlite_engine):
         check_schema(sqlite_engine)
 
 
+def test_a_file_of_schema_1_is_brought_up_to_date_where_tables_are_made(sqlite_engine):
+    with sqlite_engine.begin() as connection:
+        connection.exec_driver_sql("ALTER TABLE schedule_runs DROP COLUMN solver_facts")
+        connection.execute(sa.update(schema_version).values(version=1))
+        connection.exec_driver_sql("PRAGMA user_version = 1")
+    with pytest.raises(SchemaMismatch, match="hint: shopfloor seed"):
+        check_schema(sqlite_engine)
+    create_tables(sqlite_engine)
+    check_schema(sqlite_engine)
+    create_tables(sqlite_engine)
+
+
 def test_a_schema_of_another_version_or_without_a_table_is_refused(database):
     with database.begin() as connection:
-        connection.execute(sa.update(schema_version).values(version=2))
-    with pytest.raises(SchemaMismatch, match="another version: 2"):
+        connection.execute(sa.update(schema_version).values(version=9))
+    with pytest.raises(SchemaMismatch, match="another version: 9"):
         check_schema(database)
     with database.begin() as connection:
         connection.exec_driver_sql("DROP TABLE outbox")

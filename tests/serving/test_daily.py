@@ -68,7 +68,8 @@ def settings(tmp_path, database_url):
 
 
 def _settings(tmp_path, url, **more) -> Settings:
-    facts = {"home": tmp_path / "home", "database_url": url, "MLFLOW_TRACKING_URI": NO_MLFLOW, "rollouts": 20}
+    facts = {"home": tmp_path / "home", "database_url": url, "MLFLOW_TRACKING_URI": NO_MLFLOW}
+    facts |= {"rollouts": 20, "search_iterations": 2_000, "search_workers": 1}
     return Settings(**(facts | more))
 
 
@@ -157,7 +158,7 @@ def test_a_corrupt_champion_costs_a_rung_and_tells_people(plant, settings, tmp_p
 
 def test_a_solver_that_dies_costs_a_rung_and_one_incident(plant, settings, tmp_path, monkeypatch):
     _promote(plant, settings, tmp_path)
-    monkeypatch.setenv("SHOPFLOOR_FAULT", "solver.ready:kill9")
+    monkeypatch.setenv("SHOPFLOOR_FAULT", "solver.model:kill9")
     assert _run_day(plant, settings) is ExitCode.FALLBACK
     assert _codes(plant) == ["SOLVER_DIED"]
     incident = list_incidents(plant)[0]
@@ -167,7 +168,7 @@ def test_a_solver_that_dies_costs_a_rung_and_one_incident(plant, settings, tmp_p
 
 def test_three_bad_days_open_the_breaker_and_the_champion_rests(plant, settings, tmp_path, monkeypatch):
     _promote(plant, settings, tmp_path)
-    monkeypatch.setenv("SHOPFLOOR_FAULT", "solver.ready:exit0")
+    monkeypatch.setenv("SHOPFLOOR_FAULT", "solver.model:exit0")
     for number in range(3):
         assert _run_day(plant, settings, AS_OF + timedelta(minutes=number)) is ExitCode.FALLBACK
     assert read_rollout(plant).breaker == "open"
@@ -316,7 +317,7 @@ def test_an_alert_goes_out_or_waits_and_the_day_never_fails(
     engine = open_database(sqlite_url)
     load_frames(engine, frames)
     _promote(engine, settings, tmp_path)
-    monkeypatch.setenv("SHOPFLOOR_FAULT", "solver.ready:exit0")
+    monkeypatch.setenv("SHOPFLOOR_FAULT", "solver.model:exit0")
     began = time.monotonic()
     assert _run_day(engine, settings) is ExitCode.FALLBACK
     assert time.monotonic() - began < 20

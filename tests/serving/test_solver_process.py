@@ -5,23 +5,27 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from learning_plants import random_instance
 
+from shopfloor.domain.kpis import compute_kpis
 from shopfloor.domain.validator import validate
 from shopfloor.engine.actor import ActorWeights, zero_weights
 from shopfloor.engine.arrays import compile_instance
-from shopfloor.engine.dispatch import dispatch, to_schedule
+from shopfloor.engine.dispatch import dispatch, quick_cost, to_schedule
 from shopfloor.engine.rules import Rule, RuleSpec
 from shopfloor.policies.bundle import save_bundle
 from shopfloor.policies.model import DispatchModel
+from shopfloor.serving.search_settings import SearchSettings
 from shopfloor.serving.solver_process import SolverLimits, SolverRequest, solve_in_child
 from shopfloor.serving.wire import BadFrame, FrameReader, schedule_from_rows, schedule_rows, send
 
 MODEL = DispatchModel("rule", RuleSpec(Rule.ATCS, k1=2.0, k2=0.5), temperature=0.4)
+ORDER = SearchSettings(samples=40, seed=5, iterations=2_000, workers=1)
 QUICK = SolverLimits(deadline_s=10.0, startup_s=60.0)
 
 
@@ -38,8 +42,9 @@ def bundle(tmp_path_factory):
 @pytest.fixture
 def request_of(instance, bundle):
     def make(**changes):
-        facts = {"bundle_path": bundle.path, "bundle_hash": bundle.bundle_hash, "samples": 40, "seed": 5}
-        return SolverRequest(instance, **(facts | changes))
+        known = {name: changes.pop(name) for name in ("bundle_path", "bundle_hash") if name in changes}
+        facts = {"bundle_path": bundle.path, "bundle_hash": bundle.bundle_hash} | known
+        return SolverRequest(instance, **facts, order=replace(ORDER, **changes))
 
     return make
 
@@ -47,7 +52,10 @@ def request_of(instance, bundle):
 def test_the_child_answers_with_a_plan_at_least_as_good_as_its_rule(request_of, instance):
     answer = solve_in_child(request_of(), QUICK)
     assert answer.failure is None and answer.schedule is not None
-    assert answer.evaluated == 40 and answer.improvements >= 1
+    assert answer.report is not None and answer.report.samples == 40 and answer.improvements >= 1
+    assert not answer.report.is_cut
+    compiled = compile_instance(instance)
+    assert quick_cost(compiled, dispatch(compiled, MODEL.rule)) >= _weighted_tardiness(instance, answer)
     placed = {item.operation_id for item in answer.schedule.operations}
     assert placed == {operation.operation_id for operation in instance.operations}
 
@@ -62,7 +70,7 @@ def test_an_actor_plans_in_the_child_too(request_of, instance, tmp_path):
     bundle = save_bundle(actor, tmp_path / "actor")
     request = request_of(bundle_path=bundle.path, bundle_hash=bundle.bundle_hash, samples=100)
     answer = solve_in_child(request, QUICK)
-    assert answer.failure is None and answer.evaluated == 100
+    assert answer.failure is None and answer.report.samples == 100
     assert answer.schedule is not None and validate(instance, answer.schedule) == ()
     assert answer.schedule == solve_in_child(request, QUICK).schedule
 
@@ -72,16 +80,30 @@ def test_the_same_request_gives_the_same_plan(request_of):
     assert first.schedule == second.schedule
 
 
-def test_one_sample_is_the_rules_own_plan(request_of, instance):
-    answer = solve_in_child(request_of(samples=1), QUICK)
-    compiled = compile_instance(instance)
-    assert answer.schedule == to_schedule(compiled, dispatch(compiled, MODEL.rule), MODEL.rule.name)
+def test_without_a_bundle_the_child_searches_from_the_rules(request_of, instance):
+    answer = solve_in_child(request_of(bundle_path=None, bundle_hash=""), QUICK)
+    assert answer.failure is None and answer.report.samples == 0
+    assert answer.schedule.solver == "search" and validate(instance, answer.schedule) == ()
 
 
-def test_a_search_without_end_stops_itself_before_the_deadline(request_of):
-    answer = solve_in_child(request_of(samples=10_000_000), SolverLimits(deadline_s=1.0, startup_s=60.0))
+def test_a_search_without_end_stops_itself_before_the_deadline_and_says_so(request_of):
+    limits = SolverLimits(deadline_s=1.0, startup_s=60.0)
+    answer = solve_in_child(request_of(samples=1_000_000, iterations=10**9), limits)
     assert answer.failure is None
     assert answer.search_s < 1.0
+    assert answer.report.is_cut and 0 < answer.report.samples < 1_000_000
+
+
+def test_whoever_watches_hears_of_both_phases_and_of_the_cost(request_of, monkeypatch):
+    monkeypatch.setenv("SHOPFLOOR_FAULT", "solver.before_done:sleep=0.5")
+    beats = []
+    solve_in_child(request_of(), QUICK, watch=beats.append)
+    assert [beat.phase for beat in beats] == sorted((beat.phase for beat in beats), reverse=True)
+    assert beats[0].cost is None and beats[-1].cost > 0 and 0 < beats[-1].left_s < 10.0
+
+
+def _weighted_tardiness(instance, answer) -> float:
+    return compute_kpis(instance, answer.schedule).weighted_tardiness
 
 
 def test_a_child_that_hangs_is_killed_at_the_deadline_and_its_best_plan_kept(request_of, monkeypatch):

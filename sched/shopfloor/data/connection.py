@@ -102,9 +102,10 @@ def create_tables(engine: sa.Engine) -> None:
 
 
 def _insert_fixed_rows(connection: sa.Connection) -> None:
+    is_this = schema_version.c.version >= SCHEMA_VERSION
     if connection.execute(sa.select(schedule_active.c.id)).first() is None:
         connection.execute(sa.insert(schedule_active).values(id=1, fence=0))
-    if connection.execute(sa.select(schema_version.c.version)).first() is None:
+    if connection.execute(sa.select(schema_version.c.version).where(is_this)).first() is None:
         connection.execute(
             sa.insert(schema_version).values(version=SCHEMA_VERSION, applied_at=database_now(connection))
         )

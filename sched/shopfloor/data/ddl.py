@@ -21,6 +21,9 @@ APPEND_ONLY = frozenset({"model_ledger"})
 READ_ONLY = frozenset({"schema_version"})
 EXTRACTED = ("schedule_pins", "schedule_active", "schedule_runs", "scheduled_jobs", "schema_version")
 
+MARIADB_UPGRADES = ("ALTER TABLE schedule_runs ADD COLUMN IF NOT EXISTS solver_facts LONGTEXT AFTER kpis;",)
+"""From an earlier schema version to this one; safe to repeat."""
+
 
 def schema_sql() -> str:
     """Return the statements that make every table and the rows that must exist; safe to repeat."""
@@ -31,6 +34,7 @@ def schema_sql() -> str:
         statements.append("\n".join(line.rstrip() for line in text.replace("\t", "  ").splitlines()) + ";")
         for index in sorted(table.indexes, key=lambda index: str(index.name)):
             statements.append(f"{CreateIndex(index, if_not_exists=True).compile(dialect=dialect)};")
+    statements += MARIADB_UPGRADES
     statements.append("INSERT IGNORE INTO schedule_active (id, fence) VALUES (1, 0);")
     version = "INSERT IGNORE INTO schema_version (version, applied_at) VALUES ({}, UTC_TIMESTAMP(6));"
     statements.append(version.format(SCHEMA_VERSION))

@@ -54,6 +54,7 @@ class PlanRecord:
         solver: Which rung made it.
         incidents: Written in the same transaction.
         messages: Alerts, queued in the same transaction.
+        solver_facts: What the plan depends on besides data, model and seed, JSON-able; for `reproduce`.
     """
 
     instance: Instance
@@ -70,6 +71,7 @@ class PlanRecord:
     seed: int | None = None
     incidents: Sequence[Incident] = ()
     messages: Sequence[Message] = ()
+    solver_facts: Mapping[str, Any] = field(default_factory=dict)
     reasons: Sequence[LateReason] = field(default_factory=tuple)
 
     @property
@@ -150,6 +152,9 @@ def _run_row(record: PlanRecord) -> dict[str, Any]:
         "status": "written",
         "row_count": len(record.schedule.operations),
         "kpis": json.dumps(dict(record.kpis), sort_keys=True),
+        "solver_facts": json.dumps(dict(record.solver_facts), sort_keys=True)
+        if record.solver_facts
+        else None,
     }
 
 

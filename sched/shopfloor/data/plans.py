@@ -27,7 +27,11 @@ from shopfloor.data.tables import (
 
 @dataclass(frozen=True)
 class Run:
-    """One row of `schedule_runs`; times naive UTC."""
+    """One row of `schedule_runs`; times naive UTC.
+
+    Attributes:
+        solver_facts: What the plan depends on besides data, model and seed; empty for a plan of schema 1.
+    """
 
     run_id: str
     run_key: str
@@ -45,6 +49,7 @@ class Run:
     status: str
     row_count: int
     kpis: Mapping[str, float | None]
+    solver_facts: Mapping[str, Any]
     created_at: datetime
 
 
@@ -181,4 +186,5 @@ def count_plant_rows(engine: sa.Engine) -> dict[str, int]:
 def run_of(row: dict[str, Any]) -> Run:
     """Return a run from a row of `schedule_runs` (other columns are ignored)."""
     values = {name: row[name] for name in Run.__dataclass_fields__}
-    return Run(**(values | {"kpis": json.loads(row["kpis"])}))
+    facts = json.loads(row["solver_facts"] or "{}")
+    return Run(**(values | {"kpis": json.loads(row["kpis"]), "solver_facts": facts}))

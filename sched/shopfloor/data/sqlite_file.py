@@ -19,6 +19,9 @@ APPLICATION_ID = 0x53484F50
 
 BUSY_TIMEOUT_MS = 5000
 
+UPGRADES = {1: ("ALTER TABLE schedule_runs ADD COLUMN solver_facts TEXT",)}
+"""Schema version -> what brings a file to the next one."""
+
 
 def connect_sqlite(path: Path, *, is_readonly: bool) -> sqlite3.Connection:
     """Return a driver connection to a file of ours, with its settings.
@@ -54,8 +57,9 @@ def connect_sqlite(path: Path, *, is_readonly: bool) -> sqlite3.Connection:
 
 
 def create_sqlite_file(path: Path) -> None:
-    """Make an empty file of ours with mode 0600, unless there is a file already."""
+    """Make an empty file of ours with mode 0600; one of an earlier schema version is brought up to this one."""
     if path.exists():
+        _upgrade(path)
         return
     path.parent.mkdir(parents=True, exist_ok=True)
     try:
@@ -67,6 +71,25 @@ def create_sqlite_file(path: Path) -> None:
         connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
         connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
         connection.execute("PRAGMA journal_mode = WAL")
+    finally:
+        connection.close()
+
+
+def _upgrade(path: Path) -> None:
+    connection = sqlite3.connect(path, isolation_level=None)
+    try:
+        application = connection.execute("PRAGMA application_id").fetchone()[0]
+        version = connection.execute("PRAGMA user_version").fetchone()[0]
+        if application != APPLICATION_ID or version not in UPGRADES:
+            return
+        connection.execute("BEGIN IMMEDIATE")
+        for statement in UPGRADES[version]:
+            connection.execute(statement)
+        connection.execute(f"PRAGMA user_version = {version + 1}")
+        connection.execute("COMMIT")
+    except sqlite3.DatabaseError:
+        # not ours to mend: whoever opens it next says what is wrong with it
+        return
     finally:
         connection.close()
 
@@ -91,7 +114,7 @@ def _prove_ours(connection: sqlite3.Connection, path: Path) -> None:
     if version != SCHEMA_VERSION:
         raise SchemaMismatch(
             f"the file has another schema version: {path}: {version}, this program needs {SCHEMA_VERSION}\n"
-            "hint: use the program of that version, or seed a new file"
+            "hint: shopfloor seed brings an older file up to date; else use the program of that version"
         )
 
 

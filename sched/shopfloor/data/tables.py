@@ -14,7 +14,8 @@ from sqlalchemy.dialects import mysql
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import TypeCompiler
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
+"""2: `schedule_runs.solver_facts`."""
 
 metadata = sa.MetaData()
 
@@ -194,7 +195,9 @@ schedule_runs = _table(
     sa.Column("as_of", Instant, nullable=False),
     sa.Column("freeze_until", Instant),
     sa.Column("plant_tz", sa.String(64), nullable=False),
-    sa.Column("solver", Name, nullable=False, comment="which rung made it: policy, rule, greedy, last_good"),
+    sa.Column(
+        "solver", Name, nullable=False, comment="who made it: policy+search, search, rule:ATCS, greedy ..."
+    ),
     sa.Column("model_version", Name),
     sa.Column("snapshot_id", Id),
     sa.Column("data_hash", sa.String(64)),
@@ -205,6 +208,9 @@ schedule_runs = _table(
     sa.Column("status", sa.String(16), nullable=False, comment="written | superseded"),
     sa.Column("row_count", sa.Integer, nullable=False),
     sa.Column("kpis", LongText, nullable=False, comment="JSON: name -> value"),
+    sa.Column(
+        "solver_facts", LongText, comment="JSON: what the plan depends on besides data, model, seed and code"
+    ),
     sa.Column("created_at", Instant, nullable=False),
 )
 

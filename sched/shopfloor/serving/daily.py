@@ -18,7 +18,7 @@ import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from shopfloor.data.assembly import AssemblyOptions, assemble
 from shopfloor.data.column_map import read_column_map
@@ -35,7 +35,8 @@ from shopfloor.serving.champion import Champion, Resolution, resolve_champion
 from shopfloor.serving.ladder import LadderRequest, LadderResult, Solve, climb
 from shopfloor.serving.local_incidents import bring_in
 from shopfloor.serving.run_key import PlanRequest, config_hash, run_key
-from shopfloor.serving.solver_process import SolverLimits, solve_in_child
+from shopfloor.serving.search_settings import SearchSettings
+from shopfloor.serving.solver_process import SolverLimits, solve_in_child, startup_seconds
 from shopfloor.settings import Settings
 
 if TYPE_CHECKING:
@@ -45,6 +46,19 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 LEASE = "daily"
+PLAN_SETTINGS = (
+    "deadline_s",
+    "rollouts",
+    "objective",
+    "search_iterations",
+    "search_workers",
+    "overtime_hours",
+    "max_moved",
+    "freeze_hours",
+    "processing_time_unit",
+    "plant_tz",
+)
+"""What a plan is a function of besides data, model, seed, `as_of` and the code."""
 
 
 @dataclass(frozen=True)
@@ -130,13 +144,23 @@ def assemble_day(
     Raises:
         InvalidInstance, InvalidPlant: The rows contradict each other: no plan is made from them.
     """
-    settings = day.settings
+    return problem_of(frames, settings=day.settings, as_of=day.as_of, quarantined=quarantined)
+
+
+def problem_of(
+    frames: Mapping[str, pd.DataFrame],
+    *,
+    settings: Settings,
+    as_of: datetime,
+    quarantined: Sequence[str] = (),
+) -> Instance:
+    """Return the problem that frames and settings make; see `assemble_day`."""
     options = AssemblyOptions(
         freeze_hours=settings.freeze_hours,
         processing_time_unit=settings.processing_time_unit,
         quarantined=tuple(quarantined),
     )
-    return assemble(frames, as_of=day.as_of, plant_tz=settings.plant_tz, options=options)
+    return assemble(frames, as_of=as_of, plant_tz=settings.plant_tz, options=options)
 
 
 def key_of(day: Day, snapshot: Snapshot, champion: Champion | None) -> str:
@@ -162,7 +186,11 @@ def find_done(day: Day, key: str) -> Run | None:
 def make_plan(
     day: Day, instance: Instance, champion: Champion | None, *, solve: Solve = solve_in_child
 ) -> LadderResult:
-    """Climb the ladder and remember what the champion did for the breaker."""
+    """Climb the ladder and remember what the champion did for the breaker.
+
+    Raises:
+        ValueError: The settings name no known objective.
+    """
     renew_lease(day)
     fault_point("daily.make_plan")
     settings = day.settings
@@ -172,10 +200,9 @@ def make_plan(
         LadderRequest(
             instance,
             champion,
-            limits=SolverLimits(deadline_s=settings.deadline_s),
+            limits=SolverLimits(deadline_s=settings.deadline_s, startup_s=startup_seconds()),
             may_use_champion=breaker.lets_champion_run,
-            samples=settings.rollouts,
-            seed=settings.seed,
+            order=SearchSettings.of(settings),
         ),
         solve=solve,
     )
@@ -201,15 +228,12 @@ def renew_lease(day: Day) -> None:
 
 def config_hash_of(settings: Settings) -> str:
     """Return the hash of the settings that change a plan."""
-    return config_hash(
-        {
-            "deadline_s": settings.deadline_s,
-            "rollouts": settings.rollouts,
-            "freeze_hours": settings.freeze_hours,
-            "processing_time_unit": settings.processing_time_unit,
-            "plant_tz": settings.plant_tz,
-        }
-    )
+    return config_hash(plan_settings(settings))
+
+
+def plan_settings(settings: Settings) -> dict[str, Any]:
+    """Return the settings that change a plan, by name, besides the seed; stored with it."""
+    return {name: getattr(settings, name) for name in PLAN_SETTINGS}
 
 
 def _breaker_of(state: RolloutState) -> breakers.Breaker:

@@ -26,8 +26,9 @@ from shopfloor.serving.alerts import AlertReport, flush_outbox, messages_of
 from shopfloor.serving.daily import Day
 from shopfloor.serving.exit_codes import ExitCode
 from shopfloor.serving.failures import incident_of, meaning_of
-from shopfloor.serving.ladder import LadderResult, Rung
+from shopfloor.serving.ladder import LadderResult
 from shopfloor.serving.local_incidents import keep_locally
+from shopfloor.serving.rungs import Rung
 from shopfloor.settings import Settings
 
 if TYPE_CHECKING:

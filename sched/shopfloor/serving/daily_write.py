@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from shopfloor.data.incidents import Incident
 from shopfloor.data.plan_rows import LateReason, PlanRecord
@@ -14,14 +15,16 @@ from shopfloor.data.plans import active_run, read_plan
 from shopfloor.data.snapshot import Snapshot
 from shopfloor.data.writeback import WriteOutcome, write_plan
 from shopfloor.domain.errors import InvalidPlan
-from shopfloor.domain.fingerprint import schedule_fingerprint
+from shopfloor.domain.fingerprint import instance_fingerprint, schedule_fingerprint
 from shopfloor.domain.instance import Instance
+from shopfloor.engine.kernel_cache import kernel_hash
 from shopfloor.faults import fault_point
 from shopfloor.serving.alerts import messages_of
 from shopfloor.serving.champion import Champion
-from shopfloor.serving.daily import Day, config_hash_of, renew_lease
+from shopfloor.serving.daily import Day, config_hash_of, plan_settings, renew_lease
 from shopfloor.serving.daily_end import tell
-from shopfloor.serving.ladder import LadderResult, Rung
+from shopfloor.serving.ladder import LadderResult
+from shopfloor.serving.rungs import MODEL_RUNGS, Rung
 
 
 @dataclass(frozen=True)
@@ -76,11 +79,26 @@ def write_day(day: Day, draft: DayDraft) -> WriteOutcome | None:
         seed=day.settings.seed,
         messages=messages_of(incidents),
         reasons=draft.reasons,
+        solver_facts=_solver_facts(day, draft),
     )
     record = replace(record, incidents=tuple(replace(found, run_id=record.run_id) for found in incidents))
     outcome = write_plan(day.engine, record, lease=day.lease)
     fault_point("daily.after_write")
     return outcome
+
+
+def _solver_facts(day: Day, draft: DayDraft) -> dict[str, Any]:
+    """Return what `reproduce` needs to make the plan again, and to say why it came out otherwise."""
+    result = draft.result
+    bundle = draft.champion.bundle_hash if draft.champion and result.rung in MODEL_RUNGS else None
+    return {
+        "rung": result.rung.value,
+        "settings": plan_settings(day.settings),
+        "bundle_hash": bundle,
+        "engine": kernel_hash(),
+        "instance": instance_fingerprint(draft.instance),
+        "search": None if result.search is None else result.search.as_dict(),
+    }
 
 
 def read_back(day: Day, draft: DayDraft, outcome: WriteOutcome) -> None:

@@ -22,7 +22,7 @@ class ExitCode(IntEnum):
 
 MEANING = {
     ExitCode.CHAMPION: "a plan by the champion is active",
-    ExitCode.FALLBACK: "a plan by a fallback rung (rule or greedy) is active",
+    ExitCode.FALLBACK: "a plan by a fallback rung (search, rule or greedy) is active",
     ExitCode.LAST_GOOD: "no new plan: the last good one stays active",
     ExitCode.REFUSED: "the input was refused: the old plan stays active",
     ExitCode.LEASE_HELD: "another run holds the lease",

@@ -1,7 +1,8 @@
-"""Climb down from the champion to a plan that can be run: champion, tuned rule, greedy, last good plan.
+"""Climb down to a plan that can be run: policy and search, search, tuned rule, greedy, last good plan.
 
 Greedy is made first, so there is a plan before anything clever starts. The independent validator looks at
-every rung; the highest one that is valid and no worse than greedy wins. Every failure leaves exactly one
+every rung; the highest one that is valid, no worse than greedy and within the cap on moved operations wins;
+where none keeps the cap, the highest one that is valid and no worse. Every failure leaves exactly one
 incident. It reads and writes no database.
 """
 
@@ -10,34 +11,25 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from enum import StrEnum
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from shopfloor.data.incidents import Incident
 from shopfloor.domain.instance import Instance
 from shopfloor.domain.kpis import Kpis, compute_kpis, late_cohort
 from shopfloor.domain.schedule import Schedule
-from shopfloor.domain.validator import Violation, validate
+from shopfloor.domain.validator import validate
 from shopfloor.engine.arrays import Compiled, compile_instance
 from shopfloor.engine.dispatch import dispatch, greedy_list, to_schedule
 from shopfloor.engine.rules import RuleSpec
 from shopfloor.serving.champion import Champion
+from shopfloor.serving.rungs import Attempt, Rung, worse_figures
+from shopfloor.serving.search_settings import SearchReport, SearchSettings
 from shopfloor.serving.solver_process import SolverAnswer, SolverLimits, SolverRequest, solve_in_child
 
 log = logging.getLogger(__name__)
 
-TOLERANCE_DAYS = 1e-6
 Solve = Callable[[SolverRequest, SolverLimits], SolverAnswer]
-
-
-class Rung(StrEnum):
-    """Who made the plan, best first."""
-
-    CHAMPION = "champion"
-    RULE = "rule"
-    GREEDY = "greedy"
-    LAST_GOOD = "last_good"
 
 
 @dataclass(frozen=True)
@@ -47,35 +39,14 @@ class LadderRequest:
     Attributes:
         champion: Proven model, or None.
         may_use_champion: False while the breaker is open.
-        samples: Plans that the champion may try.
-        seed: Of its samples.
+        order: What is searched for.
     """
 
     instance: Instance
     champion: Champion | None
     limits: SolverLimits = field(default_factory=SolverLimits)
     may_use_champion: bool = True
-    samples: int = 256
-    seed: int = 0
-
-
-@dataclass(frozen=True)
-class Attempt:
-    """One rung's plan, judged.
-
-    Attributes:
-        violations: What the validator found; empty = valid.
-        kpis: None when it is not valid.
-    """
-
-    rung: Rung
-    schedule: Schedule
-    violations: tuple[Violation, ...]
-    kpis: Kpis | None
-
-    @property
-    def is_valid(self) -> bool:
-        return not self.violations
+    order: SearchSettings = field(default_factory=SearchSettings)
 
 
 @dataclass(frozen=True)
@@ -87,7 +58,7 @@ class LadderResult:
         kpis: Of the schedule.
         greedy: The plant's own greedy, for comparison; None when it failed.
         champion_was_bad: None = it was not tried.
-        evaluated: Plans that the champion tried.
+        search: What the chosen plan's search did; None when a rule or greedy made it, or it was killed.
         timings: Wall seconds per phase.
         stale_operations: On the last rung: operations that the plan in force gets wrong.
     """
@@ -99,7 +70,7 @@ class LadderResult:
     greedy_kpis: Kpis | None
     incidents: tuple[Incident, ...]
     champion_was_bad: bool | None
-    evaluated: int
+    search: SearchReport | None
     timings: Mapping[str, float] = field(default_factory=dict)
     stale_operations: tuple[str, ...] = ()
 
@@ -108,7 +79,7 @@ def climb(request: LadderRequest, *, solve: Solve = solve_in_child) -> LadderRes
     """Return the best plan that can be had; never raises for what a rung does.
 
     Args:
-        solve: Runs the champion; it answers, whatever happens.
+        solve: Runs a search, the champion's or the bare one; it answers, whatever happens.
 
     Raises:
         InvalidInstance: There is no problem to solve.
@@ -125,6 +96,7 @@ class _Climb:
         self._incidents: list[Incident] = []
         self._timings: dict[str, float] = {}
         self._attempts: dict[Rung, Attempt] = {}
+        self._answers: dict[Rung, SolverAnswer] = {}
         self._cohort: frozenset[str] | None = None
         self._began = time.perf_counter()
 
@@ -132,7 +104,9 @@ class _Climb:
         compiled = compile_instance(self._instance)
         self._try_greedy(compiled)
         self._try_rule(compiled)
-        answer = self._try_champion(solve)
+        self._try_champion(solve)
+        if not self._is_fit(Rung.CHAMPION):
+            self._try_search(Rung.SEARCH, solve)
         chosen = self._choose()
         stale = () if chosen else self._stale()
         greedy = self._attempts.get(Rung.GREEDY)
@@ -144,17 +118,21 @@ class _Climb:
             greedy=greedy.schedule if greedy else None,
             greedy_kpis=greedy.kpis if greedy else None,
             incidents=tuple(self._incidents),
-            champion_was_bad=None if answer is None else self._was_bad(answer, chosen),
-            evaluated=0 if answer is None else answer.evaluated,
+            champion_was_bad=self._champion_was_bad(),
+            search=self._report_of(chosen),
             timings=self._timings,
             stale_operations=stale,
         )
         log.info("ladder rung=%s incidents=%s", result.rung, [incident.code for incident in self._incidents])
         return result
 
-    @staticmethod
-    def _was_bad(answer: SolverAnswer, chosen: Attempt | None) -> bool:
-        return answer.failure is not None or chosen is None or chosen.rung is not Rung.CHAMPION
+    def _champion_was_bad(self) -> bool | None:
+        answer = self._answers.get(Rung.CHAMPION)
+        return None if answer is None else answer.failure is not None or not self._is_fit(Rung.CHAMPION)
+
+    def _report_of(self, chosen: Attempt | None) -> SearchReport | None:
+        answer = self._answers.get(chosen.rung) if chosen else None
+        return answer.report if answer else None
 
     def _try_greedy(self, compiled: Compiled) -> None:
         attempt = self._attempt(
@@ -175,55 +153,52 @@ class _Climb:
         if attempt is not None and not attempt.is_valid:
             self._report("PLAN_INVALID", "error", f"{rule.name} made a plan that cannot be run", attempt)
 
-    def _try_champion(self, solve: Solve) -> SolverAnswer | None:
+    def _try_champion(self, solve: Solve) -> None:
         champion = self._request.champion
         if champion is None:
-            return None
-        if not self._request.may_use_champion:
+            return
+        if self._request.may_use_champion:
+            self._try_search(Rung.CHAMPION, solve)
+        else:
             self._add(
                 "BREAKER_OPEN", "warning", "the champion rests: it failed too often", version=champion.version
             )
-            return None
-        began = time.perf_counter()
-        answer = solve(
-            SolverRequest(
-                self._instance, champion.path, champion.bundle_hash, self._request.samples, self._request.seed
-            ),
-            self._request.limits,
-        )
-        self._timings |= {
-            "champion_startup_s": answer.startup_s,
-            "champion_search_s": answer.search_s,
-            "champion_s": time.perf_counter() - began,
-        }
-        if answer.failure is not None:
-            severity = "warning" if answer.failure.code == "DEADLINE" else "error"
-            context = {**answer.failure.context, "version": champion.version}
-            self._add(answer.failure.code, severity, answer.failure.summary, **context)
-        self._judge_champion(champion, answer)
-        return answer
 
-    def _judge_champion(self, champion: Champion, answer: SolverAnswer) -> None:
-        """Validate what came back; after a deadline the best plan so far counts, after a crash none."""
-        is_usable = answer.failure is None or (answer.failure.code == "DEADLINE" and answer.improvements > 1)
-        if answer.schedule is None or not is_usable:
-            return
-        schedule = answer.schedule
-        attempt = self._attempt(Rung.CHAMPION, lambda: schedule, "PLAN_INVALID")
+    def _try_search(self, rung: Rung, solve: Solve) -> None:
+        """Search in a child and judge what came back: the best plan so far after a deadline, else the end's."""
+        request = SolverRequest(self._instance, order=self._request.order)
+        who, champion = "the search", self._request.champion
+        facts: dict[str, Any] = {"rung": rung.value}
+        if rung is Rung.CHAMPION and champion is not None:
+            request = replace(request, bundle_path=champion.path, bundle_hash=champion.bundle_hash)
+            who, facts["version"] = f"champion {champion.version}", champion.version
+        began = time.perf_counter()
+        answer = self._answers[rung] = solve(request, self._request.limits)
+        self._timings |= {
+            f"{rung}_startup_s": answer.startup_s,
+            f"{rung}_search_s": answer.search_s,
+            f"{rung}_s": time.perf_counter() - began,
+        }
+        code = None if answer.failure is None else answer.failure.code
+        if answer.failure is not None:
+            severity = "warning" if code == "DEADLINE" else "error"
+            self._add(
+                answer.failure.code, severity, answer.failure.summary, **answer.failure.context, **facts
+            )
+        if answer.schedule is not None and code in (None, "DEADLINE"):
+            self._judge(rung, who, answer.schedule)
+
+    def _judge(self, rung: Rung, who: str, schedule: Schedule) -> None:
+        attempt = self._attempt(rung, lambda: schedule, "PLAN_INVALID")
         if attempt is None:
             return
         if not attempt.is_valid:
-            self._report(
-                "PLAN_INVALID",
-                "error",
-                f"champion {champion.version} made a plan that cannot be run",
-                attempt,
-            )
-        elif self._is_worse_than_greedy(attempt):
+            self._report("PLAN_INVALID", "error", f"{who} made a plan that cannot be run", attempt)
+        elif worse := self._worse(attempt):
             self._report(
                 "PLAN_WORSE",
                 "warning",
-                f"champion {champion.version} made a plan worse than greedy's",
+                f"{who} made a plan worse than greedy's in {', '.join(worse)}",
                 attempt,
             )
 
@@ -244,18 +219,33 @@ class _Climb:
         return attempt
 
     def _choose(self) -> Attempt | None:
-        for rung in (Rung.CHAMPION, Rung.RULE, Rung.GREEDY):
-            attempt = self._attempts.get(rung)
-            if attempt is not None and attempt.is_valid and not self._is_worse_than_greedy(attempt):
-                return attempt
-        self._add("NO_VALID_PLAN", "critical", "no rung made a plan that can be run: the plan in force stays")
-        return None
+        fit = [self._attempts[rung] for rung in Rung if self._is_fit(rung)]
+        if not fit:
+            self._add(
+                "NO_VALID_PLAN", "critical", "no rung made a plan that can be run: the plan in force stays"
+            )
+            return None
+        cap = self._request.order.max_moved
+        calm = [attempt for attempt in fit if cap is None or _moved(attempt) <= cap]
+        if not calm:
+            moved = _moved(fit[0])
+            self._add(
+                "MOVED_TOO_MUCH",
+                "warning",
+                f"the plan moves {moved} operations against the one in force, {cap} are allowed",
+                rung=fit[0].rung.value,
+                moved_operations=moved,
+                max_moved=cap,
+            )
+        return (calm or fit)[0]
 
-    def _is_worse_than_greedy(self, attempt: Attempt) -> bool:
+    def _is_fit(self, rung: Rung) -> bool:
+        attempt = self._attempts.get(rung)
+        return attempt is not None and attempt.is_valid and not self._worse(attempt)
+
+    def _worse(self, attempt: Attempt) -> tuple[str, ...]:
         greedy = self._attempts.get(Rung.GREEDY)
-        if greedy is None or greedy.kpis is None or attempt.kpis is None:
-            return False
-        return attempt.kpis.weighted_tardiness > greedy.kpis.weighted_tardiness + TOLERANCE_DAYS
+        return worse_figures(attempt, greedy, overtime_hours=self._request.order.overtime_hours)
 
     def _stale(self) -> tuple[str, ...]:
         """Return the operations for which the plan in force is wrong by now; any is an incident."""
@@ -289,6 +279,10 @@ class _Climb:
 
     def _add(self, code: str, severity: str, summary: str, **context: Any) -> None:
         self._incidents.append(Incident(code, severity, summary, context))
+
+
+def _moved(attempt: Attempt) -> int:
+    return 0 if attempt.kpis is None else attempt.kpis.moved_operations
 
 
 def stale_operations(instance: Instance) -> tuple[str, ...]:

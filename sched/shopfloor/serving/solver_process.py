@@ -1,4 +1,4 @@
-"""Run the champion's search in a child process that is killed, not asked, at its deadline.
+"""Run a search in a child process that is killed, not asked, at its deadline.
 
 A thread blocked in native code cannot be stopped, a process can. The child streams every better plan, so
 whatever it had found by the deadline is not lost. It gets no database address and no password, and it dies
@@ -18,12 +18,15 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
 
 from shopfloor.domain.instance import Instance
 from shopfloor.domain.schedule import Schedule
+from shopfloor.engine.kernel_cache import CACHE_FOLDER
+from shopfloor.serving.search_settings import Replay, SearchReport, SearchSettings, report_from
 from shopfloor.serving.wire import BadFrame, FrameReader, schedule_from_rows
 
 log = logging.getLogger(__name__)
@@ -31,6 +34,10 @@ log = logging.getLogger(__name__)
 SECRET_PREFIXES = ("SHOPFLOOR_DATABASE", "SHOPFLOOR_ALERT", "MLFLOW_", "PREFECT_")
 GRACE_S = 0.25
 """The child stops itself this much before it is killed."""
+BEAT_S = 0.2
+STARTUP_S = 30.0
+COMPILING_S = 400.0
+_COMPILED_MARK = "search-is-compiled"
 
 
 @dataclass(frozen=True)
@@ -39,17 +46,17 @@ class SolverRequest:
 
     Attributes:
         instance: The problem.
-        bundle_path: A bundle that was proven; the child proves it again.
+        bundle_path: A bundle that was proven; the child proves it again. None = search from rules alone.
         bundle_hash: Hash it must have.
-        samples: Plans to try at most, the deterministic one included.
-        seed: Seed of the samples.
+        order: What is searched for, how long.
+        replay: Steps of an earlier search to do again; None = as far as moves and seconds carry.
     """
 
     instance: Instance
-    bundle_path: Path
-    bundle_hash: str
-    samples: int = 256
-    seed: int = 0
+    bundle_path: Path | None = None
+    bundle_hash: str = ""
+    order: SearchSettings = field(default_factory=SearchSettings)
+    replay: Replay | None = None
 
 
 @dataclass(frozen=True)
@@ -58,13 +65,27 @@ class SolverLimits:
 
     Attributes:
         deadline_s: Seconds of search, from the moment it is ready; then it is killed.
-        startup_s: Seconds to start, prove the model and compile the instance; then it is killed.
+        startup_s: Seconds to start, prove the model, load kernels and the instance; then it is killed.
         memory_mb: Address space.
     """
 
     deadline_s: float = 5.0
-    startup_s: float = 30.0
+    startup_s: float = STARTUP_S
     memory_mb: int = 6144
+
+
+def startup_seconds() -> float:
+    """Return how long a child may take to be ready: minutes where it still has kernels to compile.
+
+    Else a child that is killed while it compiles would begin anew on every day.
+    """
+    return STARTUP_S if (CACHE_FOLDER / _COMPILED_MARK).exists() else COMPILING_S
+
+
+def note_compiled() -> None:
+    """Remember that this version of the kernels is compiled; a cache that cannot be written is no error."""
+    with contextlib.suppress(OSError):
+        (CACHE_FOLDER / _COMPILED_MARK).touch()
 
 
 @dataclass(frozen=True)
@@ -88,22 +109,46 @@ class SolverAnswer:
 
     Attributes:
         schedule: Best plan received, not yet validated; None = none.
-        evaluated: Plans that the child tried.
+        report: What the search did; None unless it ended by itself.
         improvements: Better plans that it sent.
         startup_s, search_s: Wall seconds until ready, and from then on.
         failure: None = it ended by itself and said so.
     """
 
     schedule: Schedule | None
-    evaluated: int
+    report: SearchReport | None
     improvements: int
     startup_s: float
     search_s: float
     failure: Failure | None
 
 
-def solve_in_child(request: SolverRequest, limits: SolverLimits) -> SolverAnswer:
-    """Search in a child until it is done, dead or out of time; never raises for what the child does."""
+@dataclass(frozen=True, slots=True)
+class Beat:
+    """How a search stands, for whoever watches.
+
+    Attributes:
+        phase: `startup` until the kernels are loaded, then `search`.
+        left_s: Seconds until the child is killed.
+        cost: Of the best plan so far; None before the first.
+    """
+
+    phase: str
+    left_s: float
+    cost: float | None
+
+
+Watch = Callable[[Beat], None]
+
+
+def solve_in_child(
+    request: SolverRequest, limits: SolverLimits, *, watch: Watch | None = None
+) -> SolverAnswer:
+    """Search in a child until it is done, dead or out of time; never raises for what the child does.
+
+    Args:
+        watch: Called several times a second; what it raises is not caught.
+    """
     with contextlib.ExitStack() as stack:
         task = stack.enter_context(tempfile.TemporaryFile())
         trouble = stack.enter_context(tempfile.TemporaryFile())
@@ -120,7 +165,7 @@ def solve_in_child(request: SolverRequest, limits: SolverLimits) -> SolverAnswer
             os.close(answers_in_child)
             os.close(lifeline_in_child)
         stack.callback(_end, child)
-        return _Conversation(child, answers, trouble, limits).run()
+        return _Conversation(child, answers, trouble, limits, watch).run()
 
 
 def _start(task: IO[bytes], trouble: IO[bytes], answers: int, lifeline: int) -> subprocess.Popen[bytes]:
@@ -157,16 +202,23 @@ class _Conversation:
     """Listens to one child until it is done, dead or late."""
 
     def __init__(
-        self, child: subprocess.Popen[bytes], answers: int, trouble: IO[bytes], limits: SolverLimits
+        self,
+        child: subprocess.Popen[bytes],
+        answers: int,
+        trouble: IO[bytes],
+        limits: SolverLimits,
+        watch: Watch | None,
     ) -> None:
         self._child = child
         self._answers = answers
         self._trouble = trouble
         self._limits = limits
+        self._watch = watch
         self._began = time.monotonic()
         self._ready_at: float | None = None
         self._schedule: Schedule | None = None
-        self._evaluated = 0
+        self._cost: float | None = None
+        self._report: SearchReport | None = None
         self._improvements = 0
         self._is_done = False
         self._failure: Failure | None = None
@@ -177,9 +229,13 @@ class _Conversation:
             selector.register(self._answers, selectors.EVENT_READ)
             while not self._is_done and self._failure is None:
                 left = self._until() - time.monotonic()
-                if left <= 0 or not selector.select(left):
+                if left <= 0:
                     self._failure = self._late()
                     break
+                if self._watch is not None:
+                    self._watch(Beat("startup" if self._ready_at is None else "search", left, self._cost))
+                if not selector.select(left if self._watch is None else min(left, BEAT_S)):
+                    continue
                 data = os.read(self._answers, 1 << 20)
                 if not data:
                     self._failure = self._died()
@@ -189,15 +245,15 @@ class _Conversation:
         ready_at = self._ready_at if self._ready_at is not None else now
         answer = SolverAnswer(
             schedule=self._schedule,
-            evaluated=self._evaluated,
+            report=self._report,
             improvements=self._improvements,
             startup_s=ready_at - self._began,
             search_s=now - ready_at,
             failure=self._failure,
         )
         log.info(
-            "solver_answered evaluated=%d improvements=%d startup_s=%.2f search_s=%.2f failure=%s",
-            answer.evaluated,
+            "solver_answered iterations=%s improvements=%d startup_s=%.2f search_s=%.2f failure=%s",
+            answer.report.iterations if answer.report else "unknown",
             answer.improvements,
             answer.startup_s,
             answer.search_s,
@@ -223,9 +279,10 @@ class _Conversation:
             self._ready_at = time.monotonic()
         elif kind == "plan":
             self._schedule = schedule_from_rows(frame.get("schedule"))
+            self._cost = _number(frame.get("cost"))
             self._improvements += 1
         elif kind == "done":
-            self._evaluated = int(frame.get("evaluated", 0))
+            self._report = _report(frame.get("report"))
             self._is_done = True
             if self._schedule is None:
                 self._failure = Failure("SOLVER_SILENT", "the solver ended without a plan")
@@ -268,3 +325,16 @@ class _Conversation:
         size = self._trouble.seek(0, os.SEEK_END)
         self._trouble.seek(max(0, size - 1500))
         return self._trouble.read().decode(errors="replace")
+
+
+def _number(value: object) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise BadFrame(f"number expected: {str(value)[:40]}")
+    return float(value)
+
+
+def _report(values: object) -> SearchReport:
+    try:
+        return report_from(values)
+    except (TypeError, ValueError, OverflowError) as error:
+        raise BadFrame(str(error)[:200]) from error
