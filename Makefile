@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: run test fast lint types contracts up clean
+.PHONY: run test fast lint types contracts up bench-env clean
 
 $(STAMP): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed: make PYTHON=python3.11 run"; exit 1; }
@@ -32,8 +32,15 @@ contracts: $(STAMP)
 types: $(STAMP)
 	$(BIN)/mypy
 
+.venv-bench/.installed: benchmarks/requirements.txt benchmarks/constraints.txt
+	test -x .venv-bench/bin/python || $(PYTHON) -m venv .venv-bench
+	.venv-bench/bin/python -m pip install --quiet -c benchmarks/constraints.txt -r benchmarks/requirements.txt
+	@touch $@
+
+bench-env: .venv-bench/.installed
+
 up: $(STAMP)
 	$(BIN)/shopfloor up
 
 clean:
-	rm -rf .state $(VENV)
+	rm -rf .state $(VENV) .venv-bench

@@ -35,6 +35,30 @@ def suite(cases: _Cases = 30, samples: _Samples = 256, as_json: _Json = False) -
     show(table, as_json=as_json, text=table.text)
 
 
+@bench_app.command()
+def engine(
+    rounds: Annotated[int, typer.Option(help="Interleaved rounds; the goals want at least 5.", min=1)] = 5,
+    seconds: Annotated[float, typer.Option(help="CPU seconds of each meter in a round.", min=0.01)] = 0.5,
+    quick: Annotated[
+        bool, typer.Option("--quick", help="Two short rounds of ours alone: no peers, no cold compilation.")
+    ] = False,
+    as_json: _Json = False,
+) -> None:
+    """Compare the engine's speed with simpy, heapq, JSSEnv, Jumanji and SB3, as ratios of CPU seconds.
+
+    The peers live in an environment of their own: make bench-env.
+    """
+    from flows.bench_engine import run_bench_engine
+    from flows.console import show
+
+    if quick:
+        rounds, seconds = min(rounds, 2), min(seconds, 0.1)
+    table = run_bench_engine(
+        n_rounds=rounds, seconds=seconds, is_quick=quick, say=lambda line: typer.echo(line, err=True)
+    )
+    show(table, as_json=as_json, text=table.text)
+
+
 def register(app: typer.Typer) -> None:
     """Add the group to the command line."""
     app.add_typer(bench_app, name="bench")
