@@ -12,8 +12,10 @@ in neither model.
 
 from __future__ import annotations
 
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -31,8 +33,8 @@ Goal = Literal["weighted_tardiness", "makespan"]
 Mode = Literal["auto", "exact", "plant"]
 
 MINUTES_PER_DAY = 1440.0
-SETUP_SHARE = 0.55
-"""Typical setup between staying in the family and changing it (measured: about as good as the full change)."""
+SETUP_SHARE = 0.8
+"""Typical setup between staying in the family (0) and the mean change (1); 0.55 decoded worse than 0.8."""
 
 HORIZON_SLACK = 1.25
 """The plant model may end this much later than its warm start."""
@@ -80,6 +82,7 @@ def solve_reference(
     goal: Goal = "weighted_tardiness",
     mode: Mode = "auto",
     seed: int = 0,
+    cpu_seconds: float | None = None,
 ) -> Reference:
     """Return the best plan that CP-SAT finds from a warm start.
 
@@ -87,12 +90,14 @@ def solve_reference(
         warm: A finished plan in regular time.
         seconds: Wall seconds from the call.
         workers: Threads of CP-SAT.
+        cpu_seconds: Also stop when this process has used so many since the call: a fair budget on a machine
+            that others use too.
         mode: `exact` insists on the exact model, `plant` on the other; `auto` takes the exact one where it can.
 
     Raises:
         NotExact: `exact` was asked for and something stands in its way.
     """
-    began = time.monotonic()
+    began, cpu_began = time.monotonic(), time.process_time()
     shop = shop_on_axis(compiled, setup_share=SETUP_SHARE)
     obstacle = why_not_exact(shop)
     if mode == "exact" and obstacle is not None:
@@ -110,7 +115,8 @@ def solve_reference(
     solver.parameters.random_seed = seed
     solver.parameters.max_time_in_seconds = max(0.05, seconds - (time.monotonic() - began))
     judge.built = built
-    status = solver.solve(built.model, judge)
+    with _cpu_budget(solver, cpu_seconds, spent=time.process_time() - cpu_began):
+        status = solver.solve(built.model, judge)
     notes = () if is_exact else ("each setup is the typical one of its family", *shop.approximations)
     return judge.reference(solver, status, is_exact=is_exact, approximations=notes)
 
@@ -123,6 +129,30 @@ def cost_of(compiled: Compiled, goal: Goal) -> Callable[[Outcome], float]:
     return lambda outcome: (
         max(0.0, float(completion_minutes(compiled, outcome).max()) - now) / MINUTES_PER_DAY
     )
+
+
+@contextmanager
+def _cpu_budget(solver: cp_model.CpSolver, cpu_seconds: float | None, *, spent: float) -> Iterator[None]:
+    """Stop the solver when the process has used its seconds."""
+    if cpu_seconds is None:
+        yield
+        return
+    stop_at = time.process_time() + cpu_seconds - spent
+    is_over = threading.Event()
+
+    def watch() -> None:
+        while not is_over.wait(0.02):
+            if time.process_time() >= stop_at:
+                solver.stop_search()
+                return
+
+    watcher = threading.Thread(target=watch, daemon=True)
+    watcher.start()
+    try:
+        yield
+    finally:
+        is_over.set()
+        watcher.join()
 
 
 class _Judge(cp_model.CpSolverSolutionCallback):

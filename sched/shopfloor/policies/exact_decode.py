@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 
 import numpy as np
 
@@ -42,7 +43,7 @@ class Decoder:
         self._setup = problem.setup
         self._families = int(problem.constant[at.CONST_FAMILIES])
         offsets = problem.cal_off.tolist()
-        spans = [slice(low, high) for low, high in zip(offsets[:-1], offsets[1:], strict=True)]
+        spans = [slice(low, high) for low, high in pairwise(offsets)]
         self._starts: list[list[int]] = [problem.cal_start[span].tolist() for span in spans]
         self._ends: list[list[int]] = [problem.cal_end[span].tolist() for span in spans]
         self._cal_of: list[int] = problem.cal_of[:, 0].tolist()
@@ -204,6 +205,15 @@ class _Timing:
                 is_behind = predecessor >= 0 and predecessor not in self.rows
                 missing = Code.PREDECESSOR_UNASSIGNED if is_behind else Code.NO_OPEN_TIME
                 code[op] = self.code.get(op, missing)
-        columns = [np.ascontiguousarray(table[:, k]) for k in range(5)]
-        last = int(table[:, 2].max()) if n else self.decoder.now
-        return Outcome(*columns, np.zeros(n, dtype=np.int64), code, len(self.rows), last)
+        slot, start, end, setup, run = (np.ascontiguousarray(table[:, k]) for k in range(5))
+        return Outcome(
+            slot=slot,
+            start=start,
+            end=end,
+            setup=setup,
+            run=run,
+            level=np.zeros(n, dtype=np.int64),
+            code=code,
+            n_decisions=len(self.rows),
+            end_time=int(end.max()) if n else self.decoder.now,
+        )

@@ -56,7 +56,6 @@ def build_model(
     built = CpModel(cp_model.CpModel())
     model = built.model
     on_slot: dict[int, list[Any]] = {}
-    on_centre: dict[int, list[Any]] = {}
     end: dict[int, Any] = {}
     for op, item in shop.operations.items():
         works = {slot: item.work(slot) for slot in item.run}
@@ -85,39 +84,27 @@ def build_model(
             model.add_exactly_one(literals)
             extra = zip(works.values(), literals, strict=True)
             end[op] = start + shortest + sum((w - shortest) * lit for w, lit in extra if w > shortest)
-            interval = model.new_fixed_size_interval_var(start, shortest, "")
-        on_centre.setdefault(shop.decoder.op[op][at.OP_WC], []).append(interval)
         if item.predecessor >= 0:
             model.add(start >= end[item.predecessor])
         if hint is not None and item.fixed_start is None:
             model.add_hint(start, hint[op][1])
-    _add_capacity(shop, model, on_slot, on_centre)
+    _add_capacity(shop, model, on_slot)
     break_symmetry(shop, built, None if hint is None else {op: slot for op, (slot, _) in hint.items()})
     _add_objective(shop, built, end, horizon=horizon, is_makespan=is_makespan, hint=hint)
     return built
 
 
-def _add_capacity(
-    shop: ShopOnAxis,
-    model: cp_model.CpModel,
-    on_slot: Mapping[int, list[Any]],
-    on_centre: Mapping[int, list[Any]],
-) -> None:
-    """One operation at a time on a slot; the sum of a work centre's slots as a redundant bound."""
+def _add_capacity(shop: ShopOnAxis, model: cp_model.CpModel, on_slot: Mapping[int, list[Any]]) -> None:
+    """One operation at a time on a slot.
+
+    The work centre's sum as a redundant cumulative makes neighbourhoods several times slower and gained nothing.
+    """
     closed = {
         slot: [model.new_fixed_size_interval_var(a, b - a, "") for a, b in rows]
         for slot, rows in shop.closed.items()
     }
     for slot, intervals in on_slot.items():
         model.add_no_overlap(intervals + closed.get(slot, []))
-    slots: dict[int, list[int]] = {}
-    for slot, columns in enumerate(shop.decoder.slot):
-        slots.setdefault(columns[at.SLOT_WC], []).append(slot)
-    for centre, intervals in on_centre.items():
-        members = slots[centre]
-        if len(members) > 1:
-            demand = intervals + [item for slot in members for item in closed.get(slot, [])]
-            model.add_cumulative(demand, [1] * len(demand), len(members))
 
 
 def _add_objective(
