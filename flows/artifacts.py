@@ -83,6 +83,11 @@ def listening(listen: Listener | None) -> Iterator[None]:
         _LISTENER.reset(token)
 
 
+def current_listener() -> Listener | None:
+    """Return who listens to this run's progress."""
+    return _LISTENER.get()
+
+
 class Progress:
     """Progress of a long run: a line in the log per step of 5 %, a bar in Prefect, and whoever listens.
 

@@ -6,13 +6,13 @@ Libraries are imported inside the commands: `shopfloor --help` loads none of the
 from __future__ import annotations
 
 import sys
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from flows import cli_bench, cli_export, cli_what_if
+from flows import cli_bench, cli_daily, cli_export, cli_what_if
+from flows.cli_options import AsOf, Json, Seed, instant_option
 from shopfloor.settings import quiet_environment
 
 app = typer.Typer(
@@ -23,13 +23,6 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
-AsOf = Annotated[
-    str | None,
-    typer.Option("--as-of", help="What counts as now, ISO 8601; without offset it is plant-local."),
-]
-Seed = Annotated[int | None, typer.Option(help="Seed of every random draw; default SHOPFLOOR_SEED.")]
-
 
 @app.callback()
 def _before(
@@ -38,22 +31,6 @@ def _before(
     from flows.console import set_up_logging
 
     set_up_logging(verbose=verbose)
-
-
-def _instant(text: str | None) -> datetime | None:
-    """Return an option's instant in UTC; a naive one is plant-local."""
-    if text is None:
-        return None
-    from zoneinfo import ZoneInfo
-
-    from shopfloor.settings import read_settings
-
-    try:
-        parsed = datetime.fromisoformat(text)
-    except ValueError:
-        raise typer.BadParameter(f"not an ISO 8601 time: {text!r}", param_hint="--as-of") from None
-    zone = ZoneInfo(read_settings().plant_tz)
-    return (parsed if parsed.tzinfo else parsed.replace(tzinfo=zone)).astimezone(UTC)
 
 
 @app.command()
@@ -90,7 +67,7 @@ def seed(
     from flows.console import show
     from flows.plant import seed_database
 
-    seeded = seed_database(plant, seed=seed_value, as_of=_instant(as_of), is_forced=force)
+    seeded = seed_database(plant, seed=seed_value, as_of=instant_option(as_of), is_forced=force)
     show(seeded, as_json=as_json, text=seeded.text)
 
 
@@ -100,7 +77,7 @@ def analyse(as_of: AsOf = None, as_json: Json = False) -> None:
     from flows.console import show
     from flows.plant import analyse_plant
 
-    analysis = analyse_plant(as_of=_instant(as_of))
+    analysis = analyse_plant(as_of=instant_option(as_of))
     show(analysis, as_json=as_json, text=lambda: "\n".join(analysis.lines()))
 
 
@@ -120,34 +97,10 @@ def weekly(
     from flows.run import run_weekly
 
     with progress_bars() as listen:
-        report = run_weekly(preset=preset, seed=seed, as_of=_instant(as_of), is_fresh=fresh, listen=listen)
+        report = run_weekly(
+            preset=preset, seed=seed, as_of=instant_option(as_of), is_fresh=fresh, listen=listen
+        )
     show(report, as_json=as_json, text=report.text)
-
-
-@app.command()
-def daily(
-    seed: Seed = None,
-    as_of: AsOf = None,
-    freeze: Annotated[float | None, typer.Option("--freeze", help="Frozen horizon in hours.", min=0)] = None,
-    deadline: Annotated[float | None, typer.Option(help="Seconds the policy may search.", min=0.2)] = None,
-    accept_volume: Annotated[
-        bool, typer.Option("--accept-volume", help="Plan although row counts are unusual.")
-    ] = False,
-    as_json: Json = False,
-) -> None:
-    """Make today's plan and write it back. Exit 0: by the champion, 10: by a fallback, 11: last plan kept."""
-    from flows.console import show
-    from flows.run import run_daily
-
-    report = run_daily(
-        seed=seed,
-        as_of=_instant(as_of),
-        freeze_hours=freeze,
-        deadline_s=deadline,
-        accept_volume=accept_volume,
-    )
-    show(report, as_json=as_json, text=report.text)
-    raise typer.Exit(int(report.exit_code))
 
 
 @app.command()
@@ -162,7 +115,7 @@ def monitor(
     from flows.console import show
     from flows.run import run_monitor
 
-    report = run_monitor(as_of=_instant(as_of), end_of_day=end_of_day)
+    report = run_monitor(as_of=instant_option(as_of), end_of_day=end_of_day)
     show(report, as_json=as_json, text=report.text)
 
 
@@ -248,6 +201,7 @@ def up(
 
 
 cli_bench.register(app)
+cli_daily.register(app)
 cli_export.register(app)
 cli_what_if.register(app)
 

@@ -35,18 +35,34 @@ def daily_schedule(
     seed: int | None = None,
     freeze_hours: float | None = None,
     deadline_s: float | None = None,
+    objective: str | None = None,
+    search_workers: int | None = None,
+    search_iterations: int | None = None,
+    max_moved: int | None = None,
     accept_volume: bool = False,
 ) -> DailyReport:
     """Make today's plan and write it back.
 
     Args:
         as_of: What counts as now; default the clock.
-        seed: Of the champion's samples; default from the settings.
+        seed: Of samples and search; this and the next ones default to the settings.
         freeze_hours: Frozen horizon of the plan in force.
-        deadline_s: Seconds that the champion may search.
+        deadline_s: Seconds that the search may take.
+        objective: Preset that is optimised.
+        search_workers: Search chains side by side.
+        search_iterations: Moves that each of them tries at most.
+        max_moved: Operations that may move against the plan in force.
         accept_volume: Plan although row counts are unusual.
     """
-    settings = run_settings(seed=seed, freeze_hours=freeze_hours, deadline_s=deadline_s)
+    settings = run_settings(
+        seed=seed,
+        freeze_hours=freeze_hours,
+        deadline_s=deadline_s,
+        objective=objective,
+        search_workers=search_workers,
+        search_iterations=search_iterations,
+        max_moved=max_moved,
+    )
     run = RunContext(settings, as_of=instant_of(as_of))
     if is_too_late(settings.max_lateness_h):
         return no_plan(

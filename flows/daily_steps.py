@@ -114,7 +114,8 @@ def _drift(run: RunContext, champion: Champion | None, checked: ValidationReport
 def make_todays_plan(
     run: RunContext, day: Day, found: Resolution, snapshot: Snapshot, checked: ValidationReport
 ) -> Planned:
-    """Greedy first, then the tuned rule and the champion; each validated; the best valid rung wins."""
+    """Greedy first, then the tuned rule and the searches; each validated; the best valid rung wins."""
+    from flows.search_progress import watched_solve
     from shopfloor.serving.daily import assemble_day, find_done, key_of, make_plan
     from shopfloor.serving.daily_write import DayDraft
 
@@ -125,7 +126,7 @@ def make_todays_plan(
     if done is not None:
         return Planned(instance, None, done)
     with run.timed("plan"):
-        result = make_plan(day, instance, found.champion)
+        result = make_plan(day, instance, found.champion, solve=watched_solve())
     incidents = (*found.incidents, *_data_incidents(checked))
     return Planned(instance, DayDraft(key, snapshot, instance, found.champion, result, incidents), None)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -35,19 +36,36 @@ def run_weekly(
     return report
 
 
+@dataclass(frozen=True)
+class DailyOptions:
+    """Settings of one daily run in the place of the installation's; None = the installation's.
+
+    The names are those of `Settings`.
+    """
+
+    seed: int | None = None
+    freeze_hours: float | None = None
+    deadline_s: float | None = None
+    objective: str | None = None
+    search_workers: int | None = None
+    search_iterations: int | None = None
+    max_moved: int | None = None
+
+
 def run_daily(
     *,
-    seed: int | None = None,
     as_of: datetime | None = None,
-    freeze_hours: float | None = None,
-    deadline_s: float | None = None,
+    options: DailyOptions = DailyOptions(),
     accept_volume: bool = False,
+    listen: Listener | None = None,
 ) -> DailyReport:
-    """Make today's plan now."""
+    """Make today's plan now; `listen` hears of the search's progress."""
+    from flows.artifacts import listening
     from flows.daily import daily_schedule
 
-    parameters = {"seed": seed, "as_of": as_of, "freeze_hours": freeze_hours, "deadline_s": deadline_s}
-    report: DailyReport = run_flow(daily_schedule, parameters | {"accept_volume": accept_volume})
+    parameters = {"as_of": as_of, "accept_volume": accept_volume, **asdict(options)}
+    with listening(listen):
+        report: DailyReport = run_flow(daily_schedule, parameters)
     return report
 
 
