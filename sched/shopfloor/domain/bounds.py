@@ -52,15 +52,21 @@ def earliest_completions(instance: Instance) -> dict[str, int]:
     regular time, with the smallest setup that any sequence could give; start pins, machine pins and
     commitments as they are. A job with an operation that cannot be done at all gets the end of the horizon.
     """
-    completion: dict[str, int] = {}
-    for operation, step in zip(instance.operations, _Alone(instance).steps().values(), strict=True):
-        completion[operation.job_id] = max(completion.get(operation.job_id, step.end), step.end)
-    return completion
+    return completions_of(instance, earliest_steps(instance))
 
 
 def earliest_steps(instance: Instance) -> dict[str, EarliestStep]:
     """Return how each operation runs in `earliest_completions`, by operation_id."""
     return _Alone(instance).steps()
+
+
+def completions_of(instance: Instance, steps: Mapping[str, EarliestStep]) -> dict[str, int]:
+    """Return the last end of each job's steps, by job_id."""
+    completion: dict[str, int] = {}
+    for operation in instance.operations:
+        end = steps[operation.operation_id].end
+        completion[operation.job_id] = max(completion.get(operation.job_id, end), end)
+    return completion
 
 
 class _Alone:
