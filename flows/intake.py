@@ -15,8 +15,12 @@ from flows.steps import step
 from shopfloor.domain.errors import RefusedInput
 
 if TYPE_CHECKING:
+    from datetime import datetime
+    from pathlib import Path
+
     from expectations.findings import ValidationReport
     from shopfloor.data.snapshot import Snapshot
+    from shopfloor.settings import Settings
 
 log = logging.getLogger(__name__)
 
@@ -74,19 +78,32 @@ def validate_snapshot(
 
 
 def _judge(run: RunContext, snapshot: Snapshot, *, accept_volume: bool) -> ValidationReport:
-    frames = snapshot.frames()
     usual = None if accept_volume else usual_counts(run, except_for=snapshot.snapshot_id)
+    return judge(snapshot, run.settings, as_of=run.as_of, docs_dir=run.folders.data_docs, usual=usual)
+
+
+def judge(
+    snapshot: Snapshot,
+    settings: Settings,
+    *,
+    as_of: datetime,
+    docs_dir: Path | None,
+    usual: Mapping[str, int] | None = None,
+) -> ValidationReport:
+    """Return what the suites say about a snapshot, or the light guard where their library fails.
+
+    Args:
+        docs_dir: Folder of the pages; None = no pages.
+        usual: Table name -> usual number of rows; None = any number will do.
+    """
+    frames = snapshot.frames()
     try:
         from expectations.facts import RunFacts
         from expectations.run import run_expectations
 
-        facts = RunFacts(run.as_of, snapshot.snapshot_id, run.settings.processing_time_unit)
+        facts = RunFacts(as_of, snapshot.snapshot_id, settings.processing_time_unit)
         return run_expectations(
-            frames,
-            docs_dir=run.folders.data_docs,
-            run_name=snapshot.snapshot_id,
-            usual_counts=usual,
-            facts=facts,
+            frames, docs_dir=docs_dir, run_name=snapshot.snapshot_id, usual_counts=usual, facts=facts
         )
     except Exception:
         # The library failed, not the data: the plant still needs a plan, so the light guard decides.

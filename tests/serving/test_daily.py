@@ -320,7 +320,7 @@ def test_an_alert_goes_out_or_waits_and_the_day_never_fails(
     monkeypatch.setenv("SHOPFLOOR_FAULT", "solver.model:exit0")
     began = time.monotonic()
     assert _run_day(engine, settings) is ExitCode.FALLBACK
-    assert time.monotonic() - began < 20
+    assert time.monotonic() - began < 120
     assert len(pending(engine)) == waiting
     assert [body["title"] for body in hook.bodies] == ["shopfloor error: SOLVER_SILENT"]
     if waiting:

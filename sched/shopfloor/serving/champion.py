@@ -96,6 +96,30 @@ def resolve_champion(
     return Resolution(None, tuple(incidents))
 
 
+def find_bundle(
+    engine: sa.Engine,
+    bundle_hash: str,
+    *,
+    home: Path,
+    tracking_uri: str | None = None,
+    download_s: float = DOWNLOAD_S,
+) -> Resolution:
+    """Return the model of a hash, whoever is champion now: a stored plan depends on it.
+
+    Raises:
+        DatabaseUnavailable: The ledger cannot be read.
+    """
+    incidents: list[Incident] = []
+    rows = [row for row in history(engine, limit=LEDGER_ROWS) if row.bundle_hash == bundle_hash]
+    for row in rows[:1]:
+        found = _prove(row, home, incidents)
+        if found is None and tracking_uri is not None:
+            found = _fetch(row, home, tracking_uri, download_s, incidents)
+        if found is not None:
+            return Resolution(found, ())
+    return Resolution(None, tuple(incidents))
+
+
 def lineage(rows: tuple[LedgerRow, ...]) -> list[LedgerRow]:
     """Return the champions that stand, oldest first and the present one last.
 

@@ -18,6 +18,7 @@ from shopfloor.engine.arrays import Compiled, compile_instance
 from shopfloor.engine.dispatch import Outcome, best_of, to_schedule
 from shopfloor.engine.objective import Objective
 from shopfloor.engine.optimise import Budget, Optimised, optimise, plan_cost
+from shopfloor.engine.rules import RuleSpec
 from shopfloor.policies.bundle_golden import golden_instance
 from shopfloor.policies.model import DispatchModel
 from shopfloor.serving.search_settings import Replay, SearchReport, SearchSettings
@@ -77,7 +78,7 @@ def search(
             objective=objective,
             budget=_budget(order, left, None if replay is None else replay.iterations[number]),
             seed=order.seed,
-            starts=() if model is None else (model.rule,),
+            starts=(RuleSpec() if model is None else model.rule,),
             outcomes=outcomes,
             on_better=sink.offer,
         )
