@@ -19,7 +19,7 @@ import pandas as pd
 
 from shopfloor.data.assembly_orders import PROCESS_SUFFIX
 from shopfloor.data.assembly_plant import sequence_of
-from shopfloor.data.frames import cast, rows_of
+from shopfloor.data.frames import cast, empty_frame, rows_of
 from shopfloor.data.instants import to_utc_naive
 from shopfloor.domain.errors import RefusedInput
 
@@ -138,7 +138,7 @@ def close_machine(
         raise RefusedInput(
             f"downtime of {machine_id} ends before it begins: {start.isoformat()} to {end.isoformat()}"
         )
-    downtime = cast(frames["machine_downtime"], "machine_downtime")
+    downtime = cast(frames.get("machine_downtime", empty_frame("machine_downtime")), "machine_downtime")
     known = downtime["downtime_id"].dropna()
     row = {
         "downtime_id": int(known.max()) + 1 if len(known) else 1,

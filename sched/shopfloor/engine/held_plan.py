@@ -8,7 +8,7 @@ nothing: it is the plan in force as facts leave it, and a start for the search.
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from shopfloor.domain.instance import Operation
 from shopfloor.domain.open_time import BEYOND_HORIZON
@@ -75,13 +75,27 @@ class _Holder:
         self.planned, self.first, self.may_switch = planned, first, may_switch
         self.greedy = greedy_list(compiled)
         self.slot_of = {(slot.machine_id, slot.slot): i for i, slot in enumerate(compiled.slots)}
+        self.families = (None, *sorted({operation.family for operation in self.instance.operations}))
+        self.given_up: set[str] = set()
+        self._clear()
+
+    def _clear(self) -> None:
         self.lines: dict[tuple[str, int], list[_Row]] = {place: [] for place in self.slot_of}
         self.ends: dict[str, int] = {}
         self.placed: dict[str, tuple[tuple[str, int], _Row]] = {}
         self.codes = {item.operation_id: Code[item.code.value] for item in self.instance.set_aside}
-        self.families = (None, *sorted({operation.family for operation in self.instance.operations}))
+        self.codes |= dict.fromkeys(self.given_up, Code.BAD_PIN)
 
     def run(self) -> Outcome:
+        """Fill the slots; a start pin that turns out impossible is given up, and all is filled again."""
+        n_given_up = -1
+        while n_given_up < len(self.given_up):
+            n_given_up = len(self.given_up)
+            self._clear()
+            self._fill()
+        return self._outcome()
+
+    def _fill(self) -> None:
         instance = self.instance
         for index, operation in enumerate(instance.operations):
             held = instance.commitment_by_id.get(operation.operation_id)
@@ -93,20 +107,36 @@ class _Holder:
                 )
                 if place in self.lines:
                     self._insert(place, row)
-        for index in self._in_order():
+        order = self._in_order()
+        for index in order:
             self._reserve(index)
-        for index in self._in_order():
+        for index in order:
             self._place(index)
-        self._settle_pins()
-        return self._outcome()
+        self._try_again()
 
-    def _in_order(self) -> list[int]:
-        """Return the free operations by planned start, predecessors first."""
+    def _try_again(self) -> None:
+        """Place what found no time while pins held the longest setup that they might have needed."""
+        waiting = (Code.NO_OPEN_TIME, Code.PREDECESSOR_UNASSIGNED)
+        aside = {item.operation_id for item in self.instance.set_aside}
+        left = {name for name, code in self.codes.items() if code in waiting and name not in aside}
+        for index in self._in_order(left) if left else ():
+            del self.codes[self.instance.operations[index].operation_id]
+            self._place(index)
+
+    def _in_order(self, again: Collection[str] = ()) -> list[int]:
+        """Return the free operations without a code by planned start, predecessors first.
+
+        Args:
+            again: Return these instead.
+        """
         keys: dict[str, int] = {}
         rows = []
         for index, operation in enumerate(self.instance.operations):
             name = operation.operation_id
-            if name in self.first:
+            pin = self.instance.pin_by_id.get(name)
+            if pin is not None and pin.start is not None:
+                key = pin.start
+            elif name in self.first:
                 key = _FIRST
             elif name in self.planned:
                 key = self.planned[name].start
@@ -115,7 +145,8 @@ class _Holder:
             if operation.predecessor is not None:
                 key = max(key, keys[operation.predecessor])
             keys[name] = key
-            if name not in self.instance.commitment_by_id and name not in self.codes:
+            is_free = name not in self.instance.commitment_by_id and name not in self.codes
+            if name in again or (is_free and not again):
                 rows.append((key, index))
         return [index for _, index in sorted(rows)]
 
@@ -136,7 +167,7 @@ class _Holder:
                 place = (machine.machine_id, slot)
                 row = _Row(index, start, end, operation.family, setup, run, 0, is_pin=True)
                 is_taken = any(other.start < end and start < other.end for other in self.lines[place])
-                if start == pin.start and not is_taken:
+                if start == pin.start and end != BEYOND_HORIZON and not is_taken:
                     self._insert(place, row)
                     self.placed[operation.operation_id] = (place, row)
                     return
@@ -148,17 +179,13 @@ class _Holder:
         if name in self.codes:
             return
         ready = self._ready(operation)
-        if ready is None:
-            self.codes[name] = Code.PREDECESSOR_UNASSIGNED
-            self._forget(name)
+        if ready is None or (name in self.placed and ready > self.placed[name][1].start):
+            self.codes[name] = Code.PREDECESSOR_UNASSIGNED if ready is None else Code.BAD_PIN
+            if name in self.placed:
+                self.given_up.add(name)
             return
         if name in self.placed:
-            place, row = self.placed[name]
-            if ready > row.start:
-                self._forget(name)
-                self.codes[name] = Code.BAD_PIN
-            else:
-                self.ends[name] = row.end
+            self.ends[name] = self._settle_pin(name)
             return
         found = self._best(index, operation, ready)
         if found is None:
@@ -208,9 +235,8 @@ class _Holder:
             if after is None or max(ready, free) < after.start:
                 setup = plant.setup_minutes(machine, family, operation.family)
                 start, end = self._times(machine, operation, max(ready, free), setup + run, level)
-                if end == BEYOND_HORIZON:
-                    return None
-                if after is None or (end <= after.start and self._is_kept(machine, operation, after)):
+                is_before = after is None or (end <= after.start and self._is_kept(machine, operation, after))
+                if end != BEYOND_HORIZON and is_before:
                     return _Row(index, start, end, operation.family, setup, run, level)
             if after is not None:
                 free, family = max(free, after.end), after.family
@@ -232,31 +258,24 @@ class _Holder:
         start = open_time.fits(ready, work, level)
         return (start, start + work) if start != BEYOND_HORIZON else (BEYOND_HORIZON, BEYOND_HORIZON)
 
-    def _settle_pins(self) -> None:
-        """Give each start pin the setup that what really comes before it asks for."""
-        for name, (place, row) in list(self.placed.items()):
-            if not row.is_pin:
-                continue
-            operation = self.instance.operations[row.index]
-            machine = self.instance.plant.machines[self.instance.plant.machine_index[place[0]]]
-            line = self.lines[place]
-            position = line.index(row)
-            family = line[position - 1].family if position else machine.current_setup_family
-            setup = self.instance.plant.setup_minutes(machine, family, operation.family)
-            _, end = self._times(machine, operation, row.start, setup + row.run, row.level)
-            settled = _Row(row.index, row.start, end, row.family, setup, row.run, row.level, is_pin=True)
-            line[position] = settled
-            self.placed[name] = (place, settled)
+    def _settle_pin(self, name: str) -> int:
+        """Give a start pin the setup that what comes before it asks for, and return its end."""
+        place, row = self.placed[name]
+        operation = self.instance.operations[row.index]
+        machine = self.instance.plant.machines[self.instance.plant.machine_index[place[0]]]
+        line = self.lines[place]
+        position = line.index(row)
+        family = line[position - 1].family if position else machine.current_setup_family
+        setup = self.instance.plant.setup_minutes(machine, family, operation.family)
+        _, end = self._times(machine, operation, row.start, setup + row.run, row.level)
+        line[position] = replace(row, end=end, setup=setup, is_pin=False)
+        self.placed[name] = (place, line[position])
+        return end
 
     def _insert(self, place: tuple[str, int], row: _Row) -> None:
         line = self.lines[place]
         line.append(row)
         line.sort(key=lambda item: (item.start, item.end))
-
-    def _forget(self, name: str) -> None:
-        if name in self.placed:
-            place, row = self.placed.pop(name)
-            self.lines[place].remove(row)
 
     def _outcome(self) -> Outcome:
         """Return the arrays; commitments as every other solver has them."""
