@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from flows import cli_bench, cli_daily, cli_explain, cli_export, cli_reproduce, cli_what_if
+from flows import cli_bench, cli_bench_search, cli_daily, cli_explain, cli_export, cli_reproduce, cli_what_if
 from flows.cli_options import AsOf, Json, Seed, instant_option
 from shopfloor.settings import quiet_environment
 
@@ -201,6 +201,7 @@ def up(
 
 
 cli_bench.register(app)
+cli_bench_search.register(cli_bench.bench_app)
 cli_daily.register(app)
 cli_explain.register(app)
 cli_export.register(app)

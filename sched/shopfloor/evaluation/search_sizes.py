@@ -1,0 +1,141 @@
+"""Large books: seconds from loaded instance to validated plan, memory, and what the search gains there.
+
+Runs in a process of its own, whose memory is that of one daily run. Nothing is compared across processes but
+ratios within one.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from shopfloor.domain.bounds import earliest_completions
+from shopfloor.domain.kpis import compute_kpis
+from shopfloor.domain.validator import validate
+from shopfloor.engine.arrays import compile_instance
+from shopfloor.engine.dispatch import dispatch, greedy_list, to_schedule
+from shopfloor.engine.objective import objective_of
+from shopfloor.engine.optimise import Budget, optimise
+from shopfloor.evaluation.search_cases import daily_case, size_case
+from shopfloor.evaluation.search_goals import AVOIDABLE, Goal, PartReport
+from shopfloor.evaluation.search_players import TUNED, best_tuned
+from shopfloor.training.tune_rules import TunedRules
+from shopfloor.twin.model import TwinModel
+
+LIMITS = {500: 5.0, 2000: 10.0, 5000: 30.0}
+"""Seconds from loaded instance to validated plan, by operations."""
+
+RATIO_LIMITS = {2000: 0.80, 5000: 0.85}
+
+
+@dataclass(frozen=True)
+class SizeTask:
+    """What a child process is told; plain values, because it starts afresh.
+
+    Attributes:
+        twin: Path of the twin's JSON.
+        rules: Rows of `TunedRules.as_rows`.
+        seconds: Of the search.
+    """
+
+    twin: str
+    n_operations: int
+    rules: Sequence[Mapping[str, Any]]
+    objective: str
+    seconds: float
+    workers: int
+    seed: int
+
+
+def measure_size(task: SizeTask) -> dict[str, Any]:
+    """Return seconds, memory and KPIs of one size; call it in a fresh process."""
+    twin = TwinModel.from_json(Path(task.twin).read_text(encoding="utf-8"))
+    specs = TunedRules.from_rows(task.rules).specs
+    objective = objective_of(task.objective)
+    warm_up = compile_instance(daily_case(twin, 0).instance)
+    optimise(warm_up, objective=objective, budget=Budget(seconds=0.3, workers=task.workers), starts=specs)
+    instance = size_case(twin, task.n_operations).instance
+    memory_before = peak_memory_mb()
+
+    began = time.monotonic()
+    compiled = compile_instance(instance)
+    at_compiled = time.monotonic()
+    budget = Budget(seconds=task.seconds, workers=task.workers)
+    found = optimise(compiled, objective=objective, budget=budget, seed=task.seed, starts=specs)
+    at_found = time.monotonic()
+    schedule = to_schedule(compiled, found.outcome, "search")
+    violations = validate(instance, schedule)
+    at_valid = time.monotonic()
+    memory = peak_memory_mb()
+
+    alone = earliest_completions(instance)
+    outcomes = {
+        "greedy": greedy_list(compiled),
+        TUNED: dispatch(compiled, specs[0]),
+        "best of tuned rules": best_tuned(compiled, specs)[0],
+        "search": found.outcome,
+    }
+    kpis = {
+        name: compute_kpis(instance, to_schedule(compiled, outcome, name), alone=alone).as_dict()
+        for name, outcome in outcomes.items()
+    }
+    return {
+        "n_operations": compiled.n_operations,
+        "seconds": at_valid - began,
+        "parts": {
+            "compile": at_compiled - began,
+            "search": at_found - at_compiled,
+            "validate": at_valid - at_found,
+        },
+        "memory_mb": memory,
+        "memory_before_mb": memory_before,
+        "n_violations": len(violations),
+        "guard_acted": found.guard_acted,
+        "iterations": sum(found.iterations),
+        "start": found.start_name,
+        "kpis": kpis,
+    }
+
+
+def peak_memory_mb() -> float:
+    """Return the peak resident memory of this process; 0 where the system does not say.
+
+    Not `ru_maxrss`: that begins with the parent's.
+    """
+    status = Path("/proc/self/status")
+    found = re.search(r"VmHWM:\s+(\d+)", status.read_text()) if status.exists() else None
+    return int(found.group(1)) / 1024 if found else 0.0
+
+
+def sizes_report(results: Sequence[Mapping[str, Any]]) -> PartReport:
+    """Return the table of sizes."""
+    lines = [
+        f"{'ops':>6}{'seconds':>9}{'compile':>9}{'search':>9}{'validate':>9}{'peak MB':>9}{'avoidable: greedy':>19}"
+        f"{'tuned':>11}{'best tuned':>11}{'search':>11}{'/tuned':>8}{'/best':>8}{'total /best':>12}  start"
+    ]
+    goals = []
+    for row in results:
+        n, parts, kpis = row["n_operations"], row["parts"], row["kpis"]
+        avoidable = {name: values[AVOIDABLE] for name, values in kpis.items()}
+        best, ours = avoidable["best of tuned rules"], avoidable["search"]
+        to_best = ours / best if best > 0 else 1.0
+        to_tuned = ours / avoidable[TUNED] if avoidable[TUNED] > 0 else 1.0
+        total = kpis["search"]["weighted_tardiness"] / kpis["best of tuned rules"]["weighted_tardiness"]
+        lines.append(
+            f"{n:6d}{row['seconds']:9.2f}{parts['compile']:9.2f}{parts['search']:9.2f}{parts['validate']:9.2f}"
+            f"{row['memory_mb']:9.0f}{avoidable['greedy']:19.0f}{avoidable[TUNED]:11.0f}{best:11.0f}{ours:11.0f}"
+            f"{to_tuned:8.3f}{to_best:8.3f}{total:12.3f}  {row['start']}"
+        )
+        goals.append(
+            Goal(f"{n} operations, seconds to a validated plan", row["seconds"], LIMITS.get(n, 30.0))
+        )
+        if n in RATIO_LIMITS:
+            goals.append(Goal(f"{n} operations, avoidable / best tuned rule", to_tuned, RATIO_LIMITS[n]))
+        goals.append(Goal(f"{n} operations, violations", float(row["n_violations"]), 0))
+    return PartReport(
+        "sizes: loaded instance to validated plan", tuple(lines), tuple(goals), facts={"sizes": results}
+    )
