@@ -36,7 +36,7 @@ def test_every_command_is_in_the_readme() -> None:
     commands = {
         command.name or command.callback.__name__ for command in app.registered_commands if command.callback
     } | {group.name for group in app.registered_groups}
-    documented = set(re.findall(r"^\| `(\w+)` \|", README, re.MULTILINE))
+    documented = set(re.findall(r"^\| `([\w-]+)` \|", README, re.MULTILINE))
     assert documented == commands
 
 
