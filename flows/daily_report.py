@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from flows import artifacts, events
 from flows.context import RunContext
-from flows.reports import SHOWN_KPIS, DailyReport
+from flows.daily_gains import gains
+from flows.reports import DailyReport, search_lines
 from flows.steps import step
 from shopfloor.serving.exit_codes import ExitCode
 
@@ -34,6 +36,7 @@ def close_the_day(
     ended = close_day(day, outcome=outcome, result=result, done=planned.done)
     with run.timed("pictures"):
         links = _draw(run, planned, checks, ended.run_id)
+    newly_late = _newly_late(planned)
     incidents = (
         () if planned.draft is None else (*planned.draft.incidents, *checks.drift.incidents, *_met(planned))
     )
@@ -55,9 +58,41 @@ def close_the_day(
         incidents=tuple(f"{i.severity} {i.code}: {i.summary}" for i in incidents),
         seconds=dict(run.timed.seconds) | ({} if result is None else _numbers(result.timings)),
         links=links,
+        search={} if result is None or result.search is None else result.search.as_dict(),
+        newly_late=newly_late,
     )
+    report = replace(report, links={**report.links, **_day_page(run, report)})
     _publish(report, incidents)
     return report
+
+
+def _newly_late(planned: Planned) -> tuple[str, ...] | None:
+    """Return the jobs that the new plan makes late; None where there is no plan before, or it cannot be read."""
+    draft = planned.draft
+    before = None if draft is None else draft.snapshot.active_run_id
+    if draft is None or draft.result.schedule is None or before is None:
+        return None
+    from flows.stored_plan import places_in
+    from shopfloor.domain.plan_changes import compare_plans
+
+    try:
+        old = places_in(before, draft.instance)
+        return compare_plans(draft.instance, draft.result.schedule, old).newly_late
+    except Exception:
+        log.exception("changes_not_compared run_id=%s", before)
+        return None
+
+
+def _day_page(run: RunContext, report: DailyReport) -> dict[str, Path]:
+    from flows.daily_page import draw_day
+
+    if report.status != "written":
+        return {}
+    try:
+        return {"day report": draw_day(report, run.folders.reports / f"day-{report.run_id}.html")}
+    except Exception:
+        log.exception("picture_failed name=day report")
+        return {}
 
 
 class Checks:
@@ -134,11 +169,9 @@ def _drift_page(run: RunContext, checks: Checks, run_id: str | None) -> Path | N
 def _publish(report: DailyReport, incidents: tuple[Incident, ...]) -> None:
     head = f"# {report.status}: {report.run_id} by {report.rung}"
     head += f"\n\nexit code {int(report.exit_code)}, drift {report.drift}"
+    head += "".join(f"\n- search: {name} {text}" for name, text in search_lines(report.search).items())
     artifacts.markdown("daily-plan", head + "".join(f"\n- {text}" for text in report.incidents))
-    rows = [
-        {"kpi": name, "plan": report.kpis.get(name), "greedy": report.greedy_kpis.get(name)}
-        for name in SHOWN_KPIS
-    ]
+    rows = [asdict(row) for row in gains(report.kpis, report.greedy_kpis)]
     artifacts.table("daily-kpis", rows, description="The plan beside the plant's own greedy")
     for name, path in report.links.items():
         if name != "data docs":

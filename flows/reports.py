@@ -8,6 +8,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from flows.daily_gains import gains, gains_table
 from shopfloor.serving.exit_codes import MEANING, ExitCode
 
 SHOWN_KPIS = (
@@ -50,6 +51,8 @@ class DailyReport:
         rung: Which rung of the ladder made the plan.
         kpis: Of the plan.
         greedy_kpis: Of the plant's own greedy on the same instance.
+        search: What the search did, by name; empty when a rule or greedy made the plan, or it was killed.
+        newly_late: Jobs late now, on time in the plan before; None = there was none to compare with.
         drift: Verdict of the drift check: stable, drift or unknown.
         seconds: Wall time per step.
         links: Files to look at.
@@ -70,6 +73,8 @@ class DailyReport:
     incidents: tuple[str, ...] = ()
     seconds: Mapping[str, float] = field(default_factory=dict)
     links: Mapping[str, Path] = field(default_factory=dict)
+    search: Mapping[str, Any] = field(default_factory=dict)
+    newly_late: tuple[str, ...] | None = None
 
     def text(self) -> str:
         """Return the report for a terminal."""
@@ -79,12 +84,44 @@ class DailyReport:
             f"{self.n_operations} planned, {self.n_unassigned} unassigned, {self.n_quarantined} quarantined"
         )
         lines = [head + model, f"as of {self.as_of.isoformat()}; {counts}; drift: {self.drift}"]
-        if self.kpis:
-            lines += ["", kpi_table({"plan": self.kpis, "greedy": self.greedy_kpis})]
+        if self.kpis and self.greedy_kpis:
+            lines += ["", gains_table(gains(self.kpis, self.greedy_kpis)), ""]
+        elif self.kpis:
+            lines += ["", kpi_table({"plan": self.kpis}), ""]
+        lines += [f"search: {name} {value}" for name, value in search_lines(self.search).items()]
+        lines += self._changes()
         lines += [f"incident: {text}" for text in self.incidents]
         lines += ["", "seconds: " + ", ".join(f"{name} {value:.1f}" for name, value in self.seconds.items())]
         lines += [f"{name:18} {path}" for name, path in self.links.items()]
         return "\n".join(lines)
+
+    def _changes(self) -> list[str]:
+        if self.newly_late is None:
+            return []
+        late = f"{len(self.newly_late)} jobs newly late"
+        names = f": {', '.join(self.newly_late[:10])}" if self.newly_late else ""
+        return [f"against the plan before: {self.kpis.get('moved_operations', 0):.0f} moved, {late}{names}"]
+
+
+def search_lines(search: Mapping[str, Any]) -> dict[str, str]:
+    """Return what a search did as name -> text; `search` is `SearchReport.as_dict()`, or empty."""
+    if not search:
+        return {}
+    start, cost = search["start_cost"], search["cost"]
+    moves = sum(sum(stage) for stage in search["iterations"])
+    speed = moves / search["seconds"] if search["seconds"] > 0 else 0.0
+    workers = len(search["iterations"][0]) if search["iterations"] else 0
+    share = f" ({cost / start - 1:+.1%})" if start else ""
+    return {
+        "objective": str(search["objective"]),
+        "cost": f"{start:,.1f} ({search['start_name']}) to {cost:,.1f}{share}",
+        "moves": f"{moves:,} by {workers} workers in {search['seconds']:.1f} s, {speed:,.0f} per second",
+        "samples": f"{search['samples']} of the policy",
+        "ended by": "the deadline" if search["is_cut"] else "its moves",
+        "guard": "acted: a dearer plan was taken, no worse than greedy"
+        if search["guard_acted"]
+        else "not needed",
+    }
 
 
 @dataclass(frozen=True)

@@ -34,7 +34,7 @@ class Reproduction:
     Attributes:
         plan_hash: Of the stored plan. plan_hash_now: Of the one made now; None = none was made.
         n_differences: Operations that the two decide differently; `differences` are the first of them.
-        causes: What can explain another plan.
+        causes: What can explain another plan, or is remarkable where the plan is the same.
         seconds: Wall time.
     """
 
@@ -51,9 +51,9 @@ class Reproduction:
     def text(self) -> str:
         """Return the finding for a terminal."""
         if self.is_identical:
-            return (
-                f"identical: run {self.run_id} by {self.rung} gives plan {self.plan_hash[:16]} again "
-                f"({self.seconds:.1f} s)"
+            head = f"identical: run {self.run_id} by {self.rung} gives plan {self.plan_hash[:16]} again"
+            return "\n".join(
+                [f"{head} ({self.seconds:.1f} s)", *(f"although {text}" for text in self.causes)]
             )
         now = "no plan" if self.plan_hash_now is None else f"plan {self.plan_hash_now[:16]}"
         head = f"different: run {self.run_id} by {self.rung} gives {now}, stored is {self.plan_hash[:16]}"
@@ -114,7 +114,7 @@ def reproduce_run(run_id: str | None = None) -> Reproduction:
         plan_hash_now=plan_hash,
         n_differences=len(lines),
         differences=tuple(lines[:SHOWN_DIFFERENCES]),
-        causes=() if is_identical else tuple(causes),
+        causes=tuple(causes),
         seconds=time.perf_counter() - began,
     )
 

@@ -142,6 +142,8 @@ class _Climb:
             return
         if attempt.is_valid:
             self._cohort = late_cohort(self._instance, attempt.schedule)
+            kpis = compute_kpis(self._instance, attempt.schedule, cohort=self._cohort)
+            self._attempts[Rung.GREEDY] = replace(attempt, kpis=kpis)
         else:
             self._report("GREEDY_INVALID", "critical", "greedy made a plan that cannot be run", attempt)
 
