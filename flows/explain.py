@@ -39,7 +39,8 @@ class Explanation:
         from shopfloor.domain.explain_words import cause_words, duration_words, headline
 
         instance, report = self.plan.instance, self.report
-        facts = f"family {report.job.family}, weight {report.job.weight:g}, run {self.plan.run_id} by {self.plan.schedule.solver}"
+        solver = f"run {self.plan.run_id} by {self.plan.schedule.solver}"
+        facts = f"family {report.job.family}, weight {report.job.weight:g}; {solver}"
         lines = [headline(instance, report), facts, ""]
         for part in report.causes:
             words = cause_words(instance, report, part)
@@ -50,14 +51,14 @@ class Explanation:
 
     def _line(self, step: ChainStep) -> str:
         from shopfloor.domain.explain_chain import Cause
-        from shopfloor.domain.explain_words import time_words, work_words
+        from shopfloor.domain.explain_words import duration_words, time_words, work_words
 
         instance = self.plan.instance
         if step.left_out is not None:
             return f"  {step.operation_id}  left out: {step.left_out.code.value} {step.left_out.detail}"
         item = self.plan.schedule.by_operation[step.operation_id]
         waits = ", ".join(
-            f"{cause.value.replace('_', ' ')} {work_words(minutes)}"
+            f"{cause.value.replace('_', ' ')} {duration_words(minutes)}"
             for cause, minutes in step.minutes.items()
             if minutes and cause is not Cause.UNAVOIDABLE
         )

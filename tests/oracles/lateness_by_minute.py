@@ -28,8 +28,10 @@ def minutes_of_chain(instance: Instance, schedule: Schedule, route: Sequence[str
             ready = max(ready, end)
             continue
         setup_left = item.setup_minutes if item.start >= instance.now else 0
+        has_opened = False
         for minute in range(ready, item.end):
-            cause = _cause(instance, schedule, item, minute)
+            cause, is_open = _cause(instance, schedule, item, minute, has_opened)
+            has_opened = has_opened or is_open
             if cause == "work":
                 cause = "setup" if setup_left > 0 else "unavoidable"
                 setup_left -= 1
@@ -38,19 +40,25 @@ def minutes_of_chain(instance: Instance, schedule: Schedule, route: Sequence[str
     return found
 
 
-def _cause(instance: Instance, schedule: Schedule, item: ScheduledOperation, minute: int) -> str:
+def _cause(
+    instance: Instance, schedule: Schedule, item: ScheduledOperation, minute: int, has_opened: bool
+) -> tuple[str, bool]:
+    """Return the cause of a minute, and whether it counts as open."""
     operation = instance.operation_by_id[item.operation_id]
     release = instance.job_by_id[item.job_id].release
     if minute < item.start and operation.predecessor is None and minute < release:
-        return "material"
+        return "material", False
     open_time = instance.open_time[item.machine_id]
-    if not _has(open_time, minute, item.level):
-        down = instance.downtime.get(item.machine_id)
-        return "downtime" if down is not None and _has(down, minute, item.level) else "closed"
+    is_open = _has(open_time, minute, item.level)
+    down = instance.downtime.get(item.machine_id)
+    if not is_open and down is not None and _has(down, minute, item.level):
+        return "downtime", False
+    if not is_open and (minute >= item.start or not has_opened):
+        return "closed", False
     if minute >= item.start:
-        return "work"
+        return "work", True
     if _is_held(instance, item.operation_id):
-        return "frozen_or_pinned"
+        return "frozen_or_pinned", is_open
     on_slot = [
         other
         for other in schedule.operations
@@ -58,14 +66,15 @@ def _cause(instance: Instance, schedule: Schedule, item: ScheduledOperation, min
     ]
     holder = min(on_slot, key=lambda other: other.start)
     if holder.operation_id == item.operation_id:
-        if operation.is_interruptible:
-            return "queue"
         work = item.setup_minutes + item.run_minutes
-        has_room = all(_has(open_time, later, item.level) for later in range(minute, minute + work))
-        return "queue" if has_room else "closed"
+        has_room = is_open and (
+            operation.is_interruptible
+            or all(_has(open_time, later, item.level) for later in range(minute, minute + work))
+        )
+        return "queue" if has_room else "closed", is_open
     if holder.job_id == item.job_id:
-        return "predecessor"
-    return "frozen_or_pinned" if _is_held(instance, holder.operation_id) else "queue"
+        return "predecessor", is_open
+    return "frozen_or_pinned" if _is_held(instance, holder.operation_id) else "queue", is_open
 
 
 def _is_held(instance: Instance, operation_id: str) -> bool:

@@ -12,8 +12,8 @@ Lateness is completion - due, in minutes around the clock. It is split in two:
     charged its share and none the whole. A surplus of run minutes (a slower machine than it could have had)
     counts as `queue`.
 
-Blockers carry the open minutes that the slot worked on, or was kept for, their job while this one waited: a
-fact of the plan, not a share of the lateness, so they may add up to more than their cause.
+Blockers carry the minutes that their operations held the slot, or had it kept for them, while this job
+waited: a fact of the plan, not a share of the lateness, so they may add up to more than their cause.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class Blocker:
     """A job that was waited for.
 
     Attributes:
-        minutes: Open minutes of the wait that its operations held the slot.
+        minutes: Minutes of the wait that its operations held the slot or had it kept, nights included.
     """
 
     job_id: str

@@ -4,17 +4,20 @@ The chain of a job is walked back from its last operation to end, over predecess
 earlier is not on it. Between the end of one operation and the end of the next (its step) a minute is
 
     material          before the release of the job's first operation
-    closed            its machine is closed at the operation's overtime level, whoever holds it
-    downtime          its machine would be open, were it not down
-    predecessor       its slot works on, or is kept for, another lot of the same job
-    frozen_or_pinned  it waits for its own frozen or pinned start, or its slot works on, or is kept for, an
-                      operation that may not move
-    queue             its slot works on, or is kept for, another job; or it waits and nobody can say for what
+    downtime          its machine would be open at the operation's overtime level, were it not down
+    closed            it waits for the first open minute of its machine after it is ready
+    frozen_or_pinned  it waits for its own frozen or pinned start
+    predecessor       its slot is held by, or kept for, another lot of the same job
+    frozen_or_pinned  its slot is held by, or kept for, an operation that may not move
+    queue             its slot is held by, or kept for, another job
+    closed            its machine is closed, or, for an operation that must not pause, open for too short
+    queue             it waits and nobody can say for what
     setup, unavoidable  open minutes of its own setup and of its own run
 
-in this order: the first that is true counts. A slot is kept for the next operation on it when it stands idle
-before that one. An uninterruptible operation that waits for a stretch that is long enough waits for `closed`.
-An operation without a place takes its job to the end of the horizon, for the cause that its code stands for.
+in this order: the first that is true counts. So a night during which another job holds the slot is that job's:
+without it the operation would have started before. A slot is kept for the next operation on it when it stands
+idle before that one. An operation without a place takes its job to the end of the horizon, for the cause that
+its code stands for.
 
 Nothing is compared with a due date here: that is `explain`'s.
 """
@@ -64,7 +67,7 @@ class ChainStep:
         start: Start minute of its setup; never before `ready`.
         end: End minute; the end of the horizon without a place.
         minutes: Minutes of [ready, end) by cause; they add up to `end - ready`.
-        waited_for: Open minutes of the wait by (cause, job_id): queue and frozen_or_pinned only.
+        waited_for: Minutes of the wait by (cause, job_id): queue and frozen_or_pinned only.
         left_out: Why it has no place.
     """
 
@@ -159,11 +162,10 @@ class Chains:
         wait: tuple[int, int],
     ) -> None:
         """Share the minutes of `wait` out, idle gaps to whatever the slot is kept for."""
-        self._count_not_open(minutes, item.machine_id, item.level, wait)
+        at = self._count_until_open(minutes, item.machine_id, item.level, wait)
         if self._may_not_move(item.operation_id):
-            minutes[Cause.FROZEN_OR_PINNED] += self._open(item.machine_id, item.level, wait)
+            minutes[Cause.FROZEN_OR_PINNED] += self._count_down(minutes, item, (at, wait[1]))
             return
-        at = wait[0]
         place = (item.machine_id, item.slot)
         others = self._slots.get(place, [])
         for other in others[bisect_right(self._ends.get(place, []), at) :]:
@@ -173,7 +175,7 @@ class Chains:
             if end <= at:
                 continue
             cause = self._cause_of_holder(operation, other)
-            found = self._open(item.machine_id, item.level, (at, end))
+            found = self._count_down(minutes, item, (at, end))
             minutes[cause] += found
             if cause is not Cause.PREDECESSOR:
                 waited_for[cause, other.job_id] += found
@@ -190,6 +192,7 @@ class Chains:
     ) -> None:
         """Count the wait on a free slot: `closed` while an uninterruptible operation has no room, else queue."""
         at, end = idle
+        self._count_not_open(minutes, item.machine_id, item.level, idle)
         open_time = self.instance.open_time.get(item.machine_id)
         if operation.is_interruptible or open_time is None:
             minutes[Cause.QUEUE] += self._open(item.machine_id, item.level, idle)
@@ -235,8 +238,10 @@ class Chains:
         if commitment is None and operation.predecessor is None:
             start = max(start, min(release, end))
         begin = self._count_material(minutes, operation, ready, start)
-        self._count_not_open(minutes, machine_id, level, (begin, start))
-        minutes[Cause.FROZEN_OR_PINNED] += self._open(machine_id, level, (begin, start))
+        begin = self._count_until_open(minutes, machine_id, level, (begin, start))
+        down = self._down(machine_id, level, (begin, start))
+        minutes[Cause.DOWNTIME] += down
+        minutes[Cause.FROZEN_OR_PINNED] += start - begin - down
         self._count_work(minutes, machine_id, level, (start, end), setup, at_most=step.run_minutes)
         return ChainStep(operation.operation_id, machine_id, ready, start, end, +minutes)
 
@@ -264,13 +269,33 @@ class Chains:
         minutes[Cause.UNAVOIDABLE] += run
         minutes[Cause.CLOSED] += found - setup - run
 
+    def _count_until_open(
+        self, minutes: Counter[Cause], machine_id: str, level: int, span: tuple[int, int]
+    ) -> int:
+        """Count what is not open at the beginning of `span`; return where its first open minute is."""
+        open_time = self.instance.open_time.get(machine_id)
+        opens = span[0] if open_time is None else open_time.next_open(span[0], level)
+        opens = span[1] if opens == BEYOND_HORIZON else min(opens, span[1])
+        self._count_not_open(minutes, machine_id, level, (span[0], opens))
+        return opens
+
+    def _count_down(self, minutes: Counter[Cause], item: ScheduledOperation, span: tuple[int, int]) -> int:
+        """Count the downtime in `span`; return the other minutes."""
+        down = self._down(item.machine_id, item.level, span)
+        minutes[Cause.DOWNTIME] += down
+        return span[1] - span[0] - down
+
     def _count_not_open(
         self, minutes: Counter[Cause], machine_id: str, level: int, span: tuple[int, int]
     ) -> None:
-        downtime = self.instance.downtime.get(machine_id)
-        down = 0 if downtime is None else downtime.work_between(span[0], span[1], level)
+        down = self._down(machine_id, level, span)
         minutes[Cause.DOWNTIME] += down
         minutes[Cause.CLOSED] += max(0, span[1] - span[0]) - self._open(machine_id, level, span) - down
+
+    def _down(self, machine_id: str, level: int, span: tuple[int, int]) -> int:
+        """Return the minutes of `span` that would be open, were the machine not down."""
+        downtime = self.instance.downtime.get(machine_id)
+        return 0 if downtime is None else downtime.work_between(span[0], span[1], level)
 
     def _open(self, machine_id: str, level: int, span: tuple[int, int]) -> int:
         """Return the open minutes of `span`; all of them on a machine that left the plant."""

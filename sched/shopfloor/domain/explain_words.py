@@ -90,13 +90,13 @@ def _queue(_: Instance, report: LatenessReport) -> str:
         if Cause.QUEUE in step.minutes
     )
     sentences = [
-        f"{step.operation_id} waits while {step.machine_id} works on {_names(_held_by(step, Cause.QUEUE))}"
+        f"{step.operation_id} waits while {step.machine_id} is taken by {_names(_held_by(step, Cause.QUEUE))}"
         for step in waits[:SHOWN_WAITS]
     ]
     if len(waits) > SHOWN_WAITS:
         sentences.append(f"{len(waits) - SHOWN_WAITS} more waits")
     if idle > 0 and not waits:
-        sentences.append(f"the plan lets it wait {work_words(idle)} with its machine free")
+        sentences.append(f"the plan lets it wait {duration_words(idle)} with its machine free")
     return "; ".join(sentences) or "it runs on a slower machine than it could have had"
 
 
@@ -127,7 +127,7 @@ def _downtime(_: Instance, report: LatenessReport) -> str:
     if not steps:
         return "a machine that it could have run on is down"
     facts = (f"{step.machine_id} for {work_words(step.minutes[Cause.DOWNTIME])}" for step in steps)
-    return f"down while it waits or is paused: {', '.join(facts)} of opening hours"
+    return f"down while it waits or runs: {', '.join(facts)} of opening hours"
 
 
 def _predecessor(_: Instance, report: LatenessReport) -> str:
@@ -136,7 +136,7 @@ def _predecessor(_: Instance, report: LatenessReport) -> str:
     if lost is not None or not steps:
         return f"{lost.operation_id if lost else 'an operation'} waits for one that has no place"
     facts = (
-        f"{step.operation_id} waits {work_words(step.minutes[Cause.PREDECESSOR])} on {step.machine_id}"
+        f"{step.operation_id} waits {duration_words(step.minutes[Cause.PREDECESSOR])} for {step.machine_id}"
         for step in steps[:SHOWN_WAITS]
     )
     return f"another lot of the same job is before it: {'; '.join(facts)}"
@@ -178,11 +178,11 @@ def _held_by(step: ChainStep, cause: Cause) -> list[tuple[str, int]]:
 
 
 def _names(held: list[tuple[str, int]]) -> str:
-    names = ", ".join(f"{job_id} ({work_words(minutes)})" for job_id, minutes in held[:SHOWN_BLOCKERS])
+    names = ", ".join(f"{job_id} ({duration_words(minutes)})" for job_id, minutes in held[:SHOWN_BLOCKERS])
     rest = held[SHOWN_BLOCKERS:]
     if not rest:
         return names
-    return f"{names} and {len(rest)} more ({work_words(sum(minutes for _, minutes in rest))})"
+    return f"{names} and {len(rest)} more ({duration_words(sum(minutes for _, minutes in rest))})"
 
 
 _WORDS: Mapping[Cause, Callable[[Instance, LatenessReport], str]] = {
