@@ -143,7 +143,7 @@ def random_pins(draw: random.Random, instance: Instance, taken: set[str]) -> tup
         machines = instance.eligible_machines(operation)
         if draw.random() > 0.12 or not machines or operation.operation_id in taken:
             continue
-        start = draw.choice((None, draw.randrange(0, 1500)))
+        start = draw.choice((None, instance.now + draw.randrange(-100, 1300)))
         pins.append(Pin(operation.operation_id, draw.choice(machines).machine_id, start))
     return tuple(pins)
 

@@ -37,8 +37,15 @@ class Answer:
     reasons: dict[str, str] = field(default_factory=dict)
 
 
-def horizon_of(instance: Instance) -> int:
-    ends = [int(end) for opened in instance.open_time.values() for end in opened.ends]
+Kinds = dict[str, list[int]]
+"""The kind of each minute from minute 0 by machine_id, 9 = closed: a calendar that no code of ours made."""
+
+
+def horizon_of(instance: Instance, kinds: Kinds | None = None) -> int:
+    if kinds is None:
+        ends = [int(end) for opened in instance.open_time.values() for end in opened.ends]
+    else:
+        ends = [max((m + 1 for m, kind in enumerate(row) if kind <= 2), default=0) for row in kinds.values()]
     return max([instance.now, *ends, *(c.end for c in instance.commitments)])
 
 
@@ -66,7 +73,7 @@ def count(minutes: list[bool], start: int, end: int) -> int:
     return sum(minutes[max(0, start) : end])
 
 
-def nominal_reality(instance: Instance) -> Reality:
+def nominal_reality(instance: Instance, kinds: Kinds | None = None) -> Reality:
     run = {
         (operation.operation_id, machine.machine_id): max(
             1, math.ceil(operation.processing_minutes / machine.speed_factor - 1e-9)
@@ -74,8 +81,11 @@ def nominal_reality(instance: Instance) -> Reality:
         for operation in instance.operations
         for machine in instance.plant.machines
     }
+    horizon = horizon_of(instance, kinds)
     is_open = {
         (machine.machine_id, level): open_minutes(instance, machine.machine_id, level)
+        if kinds is None
+        else [kind <= level for kind in kinds[machine.machine_id][:horizon]] + [False]
         for machine in instance.plant.machines
         for level in range(3)
     }
@@ -87,14 +97,27 @@ def nominal_reality(instance: Instance) -> Reality:
 class Shop:
     """One run of the shop, minute by minute."""
 
-    def __init__(self, instance: Instance, spec: RuleSpec, levels: dict[str, int], reality: Reality) -> None:
+    def __init__(
+        self,
+        instance: Instance,
+        spec: RuleSpec,
+        levels: dict[str, int],
+        reality: Reality | None = None,
+        kinds: Kinds | None = None,
+    ) -> None:
         self.instance = instance
         self.spec = spec
         self.levels = levels
-        self.real = reality
-        self.plan = nominal_reality(instance)
+        self.plan = nominal_reality(instance, kinds)
+        self.real = reality or self.plan
         self.now = instance.now
-        self.horizon = horizon_of(instance)
+        self.horizon = horizon_of(instance, kinds)
+        self.slots_of = {
+            o.operation_id: [
+                (m.machine_id, k) for m in instance.eligible_machines(o) for k in range(m.capacity)
+            ]
+            for o in instance.operations
+        }
         self.free: dict[tuple[str, int], int] = {}
         self.family: dict[tuple[str, int], str | None] = {}
         for machine in instance.plant.machines:
@@ -120,9 +143,7 @@ class Shop:
         self.reservations = self.reserve()
 
     def slots(self, operation: Operation) -> list[tuple[str, int]]:
-        return [
-            (m.machine_id, k) for m in self.instance.eligible_machines(operation) for k in range(m.capacity)
-        ]
+        return self.slots_of[operation.operation_id]
 
     def mean_run(self, operation: Operation) -> float:
         if operation.operation_id in self.instance.commitment_by_id:
@@ -334,9 +355,7 @@ class Shop:
     def decide(self, t: int) -> None:
         while True:
             best: tuple[float, int, tuple[str, int], Operation] | None = None
-            for name in self.waiting:
-                if name in self.started:
-                    continue
+            for name in [name for name in self.waiting if name not in self.started]:
                 operation = self.instance.operation_by_id[name]
                 options = []
                 for order, slot in enumerate(self.slots(operation)):
@@ -353,14 +372,24 @@ class Shop:
                 return
             self.start(best[3], best[2], t)
 
+    def is_over(self, t: int) -> bool:
+        """Tell whether nothing can happen any more: all is settled, or nobody works behind the horizon."""
+        settled = len(self.done | self.answer.reasons.keys()) == len(self.row)
+        return settled or (
+            t > self.horizon
+            and all(end < t for end in self.ends.values())
+            and all(name in self.started or name in self.answer.reasons for *_, name, _ in self.reservations)
+        )
+
     def run(self) -> Answer:
         for start, _, slot, name, is_pin in sorted(self.reservations):
             if start <= self.now and not is_pin:
                 self.begin_commitment(name, slot, start)
-        last = self.horizon + 5000
-        for t in range(self.now, last):
+        for t in range(self.now, self.horizon + 5000):
             self.events(t)
             self.decide(t)
+            if t % 16 == 0 and self.is_over(t):
+                break
         for operation in self.instance.operations:
             name = operation.operation_id
             if name in self.done:
@@ -382,14 +411,32 @@ def dispatch_by_minute(
     *,
     levels: dict[str, int] | None = None,
     reality: Reality | None = None,
+    kinds: Kinds | None = None,
 ) -> Answer:
-    """Run the shop minute by minute."""
-    return Shop(instance, spec, levels or {}, reality or nominal_reality(instance)).run()
+    """Run the shop minute by minute; `kinds` replaces the instance's calendars."""
+    return Shop(instance, spec, levels or {}, reality, kinds).run()
 
 
 def greedy_by_minute(instance: Instance) -> Answer:
     """Build the plant's own greedy plan; start pins are not supported here."""
-    shop = Shop(instance, RuleSpec(), {}, nominal_reality(instance))
+
+    def key(operation: Operation) -> tuple[float, int, int, str]:
+        job = instance.job_by_id[operation.job_id]
+        return (-job.weight, job.release, operation.sequence, operation.operation_id)
+
+    return list_by_minute(instance, [o.operation_id for o in sorted(instance.operations, key=key)])
+
+
+def list_by_minute(
+    instance: Instance,
+    order: list[str],
+    *,
+    levels: dict[str, int] | None = None,
+    kinds: Kinds | None = None,
+) -> Answer:
+    """Append one operation after the other to the machine that finishes it first; no start pins here."""
+    levels = levels or {}
+    shop = Shop(instance, RuleSpec(), levels, None, kinds)
     answer = Answer(reasons=dict(shop.answer.reasons))
     for commitment in sorted(instance.commitments, key=lambda c: c.start):
         slot = (commitment.machine_id, commitment.slot)
@@ -402,11 +449,7 @@ def greedy_by_minute(instance: Instance) -> Answer:
             commitment.setup_minutes,
         )
 
-    def key(operation: Operation) -> tuple[float, int, int, str]:
-        job = instance.job_by_id[operation.job_id]
-        return (-job.weight, job.release, operation.sequence, operation.operation_id)
-
-    for operation in sorted(instance.operations, key=key):
+    for operation in (instance.operation_by_id[name] for name in order):
         name, before = operation.operation_id, operation.predecessor
         if name in answer.places or name in answer.reasons:
             continue
@@ -421,7 +464,7 @@ def greedy_by_minute(instance: Instance) -> Answer:
         for order, slot in enumerate(shop.slots(operation)):
             setup = shop.setup(shop.machine[slot[0]], shop.family[slot], operation.family)
             work = setup + shop.plan.run[(name, slot[0])]
-            minutes = shop.plan.is_open[(slot[0], 0)]
+            minutes = shop.plan.is_open[(slot[0], levels.get(name, 0))]
             t = max(ready, shop.free[slot])
             while t < len(minutes) and (
                 not minutes[t] or (not operation.is_interruptible and not all(minutes[t : t + work]))
