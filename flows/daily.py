@@ -23,6 +23,7 @@ from flows.daily_steps import (
 )
 from flows.intake import validate_snapshot
 from flows.reports import DailyReport
+from flows.retention import tidy_up
 from flows.steps import is_in_flow_run
 from shopfloor.serving.exit_codes import ExitCode
 
@@ -77,7 +78,9 @@ def daily_schedule(
         drift = check_data_drift(run, found.champion, checked)
         planned = make_todays_plan(run, day, found, snapshot, checked)
         outcome = write_and_read_back(run, day, planned, drift)
-        return close_the_day(run, day, planned, outcome, Checks(checked, drift))
+        report = close_the_day(run, day, planned, outcome, Checks(checked, drift))
+        tidy_up(run)
+        return report
     except Exception as error:
         log.exception("daily_failed")
         return ended_badly(run, day, error)

@@ -15,6 +15,7 @@ from flows import artifacts, events
 from flows.artifacts import run_name
 from flows.context import RunContext, instant_of, run_settings
 from flows.reports import MonitorReport
+from flows.retention import tidy_up
 from flows.steps import step
 
 if TYPE_CHECKING:
@@ -39,6 +40,8 @@ def monitor_plan(as_of: datetime | None = None, end_of_day: bool = False) -> Mon
     stored = store_day(run, frames) if end_of_day else 0
     raised = raise_findings(run, compared)
     sent = send_waiting_alerts(run)
+    if end_of_day:
+        tidy_up(run)
     return publish_monitor(run, compared, raised, stored, sent)
 
 

@@ -71,6 +71,9 @@ class Settings(BaseSettings):
     max_lateness_h: float = Field(
         default=12.0, ge=0.1, le=168, description="a scheduled run later than this is skipped"
     )
+    keep_days: float = Field(
+        default=90.0, ge=1, le=3650, description="snapshots and reports that nothing needs go after this"
+    )
     preset: str = Field(
         default="full", pattern="^[a-z][a-z0-9_]*$", description="training preset of the weekly cycle"
     )

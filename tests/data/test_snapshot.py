@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import threading
-from datetime import UTC, datetime
+import time
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pandas as pd
@@ -152,6 +154,17 @@ def test_only_the_newest_snapshots_are_kept(database, tmp_path: Path):
     removed = retain_snapshots(tmp_path / "s", keep=2)
     assert len(removed) == 2
     assert [path.name[:8] for path in sorted((tmp_path / "s").iterdir())] == ["20260602", "20260603"]
+
+
+def test_spared_and_young_snapshots_stay_however_many_there_are(database, tmp_path: Path):
+    root = tmp_path / "s"
+    names = [extract(database, root=root, as_of=AS_OF.replace(day=day)).snapshot_id for day in (1, 2, 3, 4)]
+    a_day_ago, in_an_hour = time.time() - 86_400, datetime.now(UTC) + timedelta(hours=1)
+    assert retain_snapshots(root, 1, before=datetime.now(UTC) - timedelta(hours=1)) == []
+    os.utime(root / names[2] / "manifest.json", (a_day_ago, a_day_ago))
+    assert retain_snapshots(root, 1, before=datetime.now(UTC) - timedelta(hours=1)) == [names[2]]
+    assert retain_snapshots(root, 1, spared={names[0]}, before=in_an_hour) == [names[1]]
+    assert sorted(path.name for path in root.iterdir()) == [names[0], names[3]]
 
 
 def test_a_plants_own_column_names_are_mapped_while_reading(database, tmp_path: Path):

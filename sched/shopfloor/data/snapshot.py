@@ -10,7 +10,7 @@ import hashlib
 import json
 import logging
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import datetime
@@ -230,11 +230,21 @@ def open_snapshot(directory: Path) -> Snapshot:
         ) from error
 
 
-def retain_snapshots(root: Path, keep: int) -> list[str]:
-    """Remove all but the newest `keep` snapshots and what dead runs left over; return the names that went."""
+def retain_snapshots(
+    root: Path, keep: int, *, spared: Collection[str] = (), before: datetime | None = None
+) -> list[str]:
+    """Remove all but the newest `keep` snapshots and what dead runs left over; return the names that went.
+
+    Args:
+        spared: Names that stay, however old.
+        before: Only what was taken before this instant of the clock goes; None = whatever its age.
+    """
     removed = [path.name for path in sweep_left_over(root)]
     published = sorted(path for path in root.glob("*T*-*") if (path / MANIFEST).is_file())
     for path in published[: max(0, len(published) - max(1, keep))]:
+        taken_at = (path / MANIFEST).stat().st_mtime
+        if path.name in spared or (before is not None and taken_at >= before.timestamp()):
+            continue
         shutil.rmtree(path)
         removed.append(path.name)
     return removed
