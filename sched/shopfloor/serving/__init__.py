@@ -5,9 +5,10 @@ plan must be there in seconds; MLflow is reached through `tracking`, imported in
 it.
 
 Map: `champion.py` finds and proves the model; `promotion.py` moves the ledger (the truth), MLflow's aliases
-follow; `solver_process.py` and `solver_child.py` run the policy in a child that is killed at the deadline,
-`wire.py` is what crosses between them; `ladder.py` picks the highest rung that is valid and no worse than
-greedy; `breaker.py` keeps a failing policy away for a while; `run_key.py` names a request by its content;
+follow; `solver_process.py` and `solver_child.py` run a search in a child that is killed at the deadline,
+`solver_search.py` is that search, `search_settings.py` its order and its report, `wire.py` what crosses between
+them; `ladder.py` picks the highest rung that is valid and no worse than greedy, `rungs.py` says by which
+figures; `reproduce.py` makes a stored plan again; `breaker.py` keeps a failing policy away for a while; `run_key.py` names a request by its content;
 `alerts.py` empties the outbox; `daily.py`, `daily_write.py`, `daily_end.py` are the day, step by step;
 `failures.py` says what an error means, `exit_codes.py` what the process answers; `local_incidents.py` keeps
 what the database could not take.

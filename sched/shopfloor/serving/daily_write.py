@@ -5,12 +5,11 @@ It decides nothing: the ladder has. When no rung had a plan, only the incidents 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from shopfloor.data.incidents import Incident
-from shopfloor.data.plan_rows import LateReason, PlanRecord
+from shopfloor.data.plan_rows import PlanRecord
 from shopfloor.data.plans import active_run, read_plan
 from shopfloor.data.snapshot import Snapshot
 from shopfloor.data.writeback import WriteOutcome, write_plan
@@ -23,6 +22,7 @@ from shopfloor.serving.alerts import messages_of
 from shopfloor.serving.champion import Champion
 from shopfloor.serving.daily import Day, config_hash_of, plan_settings, renew_lease
 from shopfloor.serving.daily_end import tell
+from shopfloor.serving.day_reasons import day_reasons
 from shopfloor.serving.ladder import LadderResult
 from shopfloor.serving.rungs import MODEL_RUNGS, Rung
 
@@ -34,7 +34,6 @@ class DayDraft:
     Attributes:
         key: Run key of the request.
         incidents: Met outside the ladder: data, drift.
-        reasons: Why jobs are late.
     """
 
     key: str
@@ -43,7 +42,6 @@ class DayDraft:
     champion: Champion | None
     result: LadderResult
     incidents: tuple[Incident, ...] = ()
-    reasons: Sequence[LateReason] = field(default_factory=tuple)
 
 
 def write_day(day: Day, draft: DayDraft) -> WriteOutcome | None:
@@ -62,6 +60,8 @@ def write_day(day: Day, draft: DayDraft) -> WriteOutcome | None:
     if result.schedule is None or result.kpis is None:
         tell(day.engine, incidents, as_of=day.as_of)
         return None
+    reasons, lost = day_reasons(draft.instance, result.schedule)
+    incidents = (*incidents, *lost)
     fault_point("daily.before_write")
     is_champions = result.rung is Rung.CHAMPION and draft.champion is not None
     record = PlanRecord(
@@ -78,7 +78,7 @@ def write_day(day: Day, draft: DayDraft) -> WriteOutcome | None:
         git_sha=day.git_sha or None,
         seed=day.settings.seed,
         messages=messages_of(incidents),
-        reasons=draft.reasons,
+        reasons=reasons,
         solver_facts=_solver_facts(day, draft),
     )
     record = replace(record, incidents=tuple(replace(found, run_id=record.run_id) for found in incidents))
