@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import json
-import os
 import re
-import shutil
-import subprocess
 from dataclasses import replace
 from pathlib import Path
 
-import pytest
+from browser import dom_of, needs_browser, with_script
 from builders import (
     DAY,
     busy_instance,
@@ -31,10 +28,6 @@ from shopfloor.domain.kpis import compute_kpis
 from shopfloor.web.gantt import render_gantt
 from shopfloor.web.gantt_data import gantt_data
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
-needs_browser = pytest.mark.skipif(
-    CHROMIUM is None and not os.environ.get("CI"), reason="no chromium on this machine; red in CI"
-)
 HOSTILE = '"><img src=x onerror=alert(1)></script><script>alert(2)</script>\u2028%(data)s&amp;'
 
 
@@ -44,14 +37,6 @@ def data_in(html: Path) -> dict:
     )
     assert match is not None
     return json.loads(match.group(1))
-
-
-def dom_of(html: Path, tmp_path: Path) -> str:
-    """Return the page's elements after its scripts ran."""
-    flags = ["--headless", "--no-sandbox", "--disable-gpu", f"--user-data-dir={tmp_path / 'profile'}"]
-    flags += ["--window-size=1600,1200", "--virtual-time-budget=5000", "--dump-dom"]
-    command = [str(CHROMIUM), *flags, html.as_uri()]
-    return subprocess.run(command, capture_output=True, text=True, timeout=120, check=True).stdout
 
 
 def small_plan():
@@ -158,15 +143,13 @@ def test_a_browser_shows_hostile_names_as_text(tmp_path):
     )
     schedule = tiny_schedule([placed(instance, f"{HOSTILE}-P1", "M1", start=0)])
     page = render_gantt(instance, schedule, tmp_path / "gantt.html", title="Hostile")
-    # The page's policy allows no other script, so this copy has none: it moves the mouse over the bar.
-    move = """<script>
+    move = """
       const canvas = document.getElementById("canvas"), box = canvas.getBoundingClientRect();
       for (let y = 50; y < 120; y += 5) canvas.dispatchEvent(
         new MouseEvent("mousemove", { clientX: box.left + 400, clientY: box.top + y }));
       canvas.dispatchEvent(new MouseEvent("mousemove", { clientX: box.left + 400, clientY: box.top + 78 }));
-    </script></body>"""
-    text = re.sub(r'<meta http-equiv="Content-Security-Policy"[^>]*>', "", page.read_text("utf-8"))
-    page.write_text(text.replace("</body>", move), encoding="utf-8")
+    """
+    with_script(page, move)
     dom = dom_of(page, tmp_path)
     tip = dom[dom.index('<div id="tip"') :]
     assert "&lt;img src=x onerror=alert(1)&gt;" in tip

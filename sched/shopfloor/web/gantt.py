@@ -29,6 +29,10 @@ from shopfloor.domain.schedule import Schedule
 from shopfloor.web.gantt_data import gantt_data
 
 
+SCRIPTS = ("gantt_picture.js", "gantt_changes.js", "gantt_controls.js")
+"""Of the page, in this order, in one scope."""
+
+
 def render_gantt(
     instance: Instance,
     schedule: Schedule,
@@ -58,7 +62,7 @@ def render_gantt(
 def gantt_page(data: dict[str, Any]) -> str:
     """Return the page around `data`, scripts and styles written into it."""
     style = _part("gantt.css")
-    script = '"use strict";(() => {\n' + _part("gantt_picture.js") + _part("gantt_controls.js") + "})();"
+    script = '"use strict";(() => {\n' + "".join(map(_part, SCRIPTS)) + "})();"
     parts = {
         "title": escape(data["title"]),
         "style": style,

@@ -14,10 +14,18 @@ function setZoom(name) {
   press("[data-zoom]", (button) => button.dataset.zoom === name);
   setScale(name === "all" ? all : Math.max(all, room / (name === "day" ? DAY : 7 * DAY)), anchor, LABEL);
 }
+function setOnly(on) {
+  only = on && plan.changes !== null;
+  $("only").setAttribute("aria-pressed", String(only));
+  layOut();
+  sizer.style.height = `${Math.max(stage.clientHeight, AXIS + height + 8)}px`;
+  redraw();
+}
 function press(selector, isOn) {
   document.querySelectorAll(selector).forEach((button) => button.setAttribute("aria-pressed", String(isOn(button))));
 }
 function goTo(bar) {
+  if (!plan.rows[bar.row].isShown) setOnly(false);
   stage.scrollLeft = Math.max(0, (bar.start - plan.start) * scale - 80);
   stage.scrollTop = Math.max(0, plan.rows[bar.row].y - stage.clientHeight / 2 + AXIS);
   redraw();
@@ -59,21 +67,34 @@ function legend() {
   const box = $("legend");
   box.textContent = "";
   const flat = (fill) => (pen) => { pen.fillStyle = fill; pen.fillRect(0, 0, 16, 11); };
+  const grey = flat("#cfd6de");
   if (colour === "lateness") LATENESS.forEach(([label, fill]) => swatch(label, flat(fill), box));
-  else {
+  else if (colour === "changes") {
+    Object.values(CHANGES).forEach(([label, fill]) => swatch(label, flat(fill), box));
+    swatch("where it was", flat(SAME), box);
+  }
+  else if (colour === "family") {
     families.slice(0, 16).forEach((name) => swatch(name, flat(familyColour.get(name)), box));
     if (families.length > 16) make("span", `+ ${families.length - 16} more families, colours repeat`, box);
   }
   swatch("setup", flat(stripes), box);
-  swatch("late job", (pen) => { flat("#cfd6de")(pen); pen.fillStyle = BAD; pen.fillRect(0, 8, 16, 3); }, box);
-  swatch("running, frozen or pinned", (pen) => { flat("#cfd6de")(pen); pen.strokeStyle = INK; pen.lineWidth = 2; pen.strokeRect(1, 1, 14, 9); }, box);
-  swatch("overtime", (pen) => { flat("#f3e3b3")(pen); }, box);
-  swatch("night", (pen) => { flat("#cdc8e8")(pen); }, box);
+  swatch("late job", (pen) => { grey(pen); pen.fillStyle = BAD; pen.fillRect(0, 8, 16, 3); }, box);
+  if (plan.changes) {
+    if (colour !== "changes") swatch("changed", (pen) => { grey(pen); pen.fillStyle = CHANGES["other machine"][1]; pen.beginPath(); pen.moveTo(0, 0); pen.lineTo(10, 0); pen.lineTo(0, 10); pen.fill(); }, box);
+    swatch("newly late", (pen) => { pen.fillStyle = BAD; pen.beginPath(); pen.arc(8, 5.5, 5.5, 0, 7); pen.fill(); pen.fillStyle = "#fff"; pen.fillRect(7.2, 2, 1.8, 4.6); pen.fillRect(7.2, 7.6, 1.8, 1.8); }, box);
+  }
+  const has = (kind) => plan.bars.some((bar) => bar.fixed === kind);
+  const outline = (dash) => (pen) => { grey(pen); pen.strokeStyle = INK; pen.lineWidth = 2; pen.setLineDash(dash); pen.strokeRect(1, 1, 14, 9); };
+  if (has("in progress")) swatch("running", outline([]), box);
+  if (has("frozen")) swatch("frozen", outline([3, 2]), box);
+  if (has("pinned")) swatch("pinned", (pen) => { outline([3, 2])(pen); pen.fillStyle = INK; pen.setLineDash([]); pen.beginPath(); pen.arc(11, 4, 2.8, 0, 7); pen.fill(); }, box);
+  swatch("overtime", (pen) => { flat("#f3e3b3")(pen); pen.fillStyle = BEYOND[1]; pen.fillRect(0, 0, 16, 3); }, box);
+  swatch("night", (pen) => { flat("#cdc8e8")(pen); pen.fillStyle = BEYOND[2]; pen.fillRect(0, 0, 16, 3); }, box);
   swatch("closed", flat("#d5dae0"), box);
 }
 function panel() {
   const box = $("panel"), late = plan.jobs.filter((job) => job.late > 0);
-  late.sort((a, b) => b.weight * b.late - a.weight * a.late || (a.id < b.id ? -1 : 1));
+  late.sort((a, b) => b.newlyLate - a.newlyLate || b.weight * b.late - a.weight * a.late || (a.id < b.id ? -1 : 1));
   make("h2", `Late jobs (${late.length})`, box);
   if (!late.length) make("p", "Every job is done by its due date.", box);
   const list = make("ol", null, box);
@@ -81,7 +102,8 @@ function panel() {
     const button = make("button", null, make("li", null, list));
     button.type = "button";
     button.dataset.job = job.id;
-    make("b", job.id, button);
+    const name = make("b", job.id, button);
+    if (job.newlyLate) make("mark", "new", name);
     make("em", `${days(job.late)} late`, button);
     const sunk = job.sunk > 0 ? `, ${days(Math.min(job.sunk, job.late))} unavoidable` : "";
     make("small", `${job.family}, weight ${job.weight}, due ${job.dueText}${sunk}`, button);
@@ -124,8 +146,10 @@ function showTip(bar, px, py) {
   entry("from", bar.startText);
   entry("to", bar.endText);
   entry("work", `${bar.setup ? `${bar.setup} min setup + ` : ""}${bar.run} min run`);
-  entry("level", bar.level);
+  const beyond = bar.blocks.reduce((sum, [, start, end, kind]) => sum + (kind ? end - start : 0), 0);
+  entry("level", beyond ? `${bar.level}, ${days(beyond)} beyond regular time` : bar.level);
   if (bar.fixed) entry("fixed", bar.fixed);
+  changeEntries(bar, job, entry);
   if (job) {
     entry("due", job.dueText);
     entry("done", job.endText);
@@ -163,10 +187,12 @@ stage.addEventListener("scroll", () => { showTip(null); redraw(); });
 window.addEventListener("resize", () => (zoom === "free" ? redraw() : setZoom(zoom)));
 document.addEventListener("keydown", (event) => {
   if (event.key === "/" && document.activeElement !== $("search")) { event.preventDefault(); $("search").focus(); }
+  if (event.key === "c" && event.target === document.body && plan.changes) setOnly(!only);
   if (event.key === "Escape") { $("search").value = ""; find(""); }
 });
 $("search").addEventListener("input", (event) => find(event.target.value));
 $("search").addEventListener("keydown", (event) => { if (event.key === "Enter") findNext(); });
+$("only").addEventListener("click", () => setOnly(!only));
 $("now").addEventListener("click", () => { stage.scrollLeft = Math.max(0, (plan.now - plan.start) * scale - 40); redraw(); });
 document.querySelectorAll("[data-zoom]").forEach((button) => button.addEventListener("click", () => setZoom(button.dataset.zoom)));
 document.querySelectorAll("[data-colour]").forEach((button) => button.addEventListener("click", () => setColour(button.dataset.colour)));
@@ -177,15 +203,17 @@ function setColour(name) {
   redraw();
 }
 
-// ---- first picture; `#all`, `#day`, `#family` and `#find=JOB` in the address open it that way ----
+// ---- first picture; `#all`, `#day`, `#family`, `#changes`, `#changed` and `#find=JOB` in the address open it so ----
 const wish = decodeURIComponent(location.hash.slice(1)).split("&");
 const n = plan.bars.length;
 $("subtitle").textContent = `As of ${plan.nowText}, plant time ${plan.zone}. ${n} operations of ${plan.jobs.length} jobs on ${plan.rows.length} machines, planned by ${plan.solver}.`;
 plan.tiles.forEach(([value, name]) => { const tile = make("div", null, $("tiles"), "tile"); make("b", value, tile); make("span", name, tile); });
+changeSentence();
 panel();
-setColour(wish.includes("family") ? "family" : "lateness");
+setColour(wish.includes("family") ? "family" : wish.includes("changes") && plan.changes ? "changes" : "lateness");
 setZoom(wish.includes("day") ? "day" : wish.includes("all") ? "all" : "week");
 stage.scrollLeft = Math.max(0, (plan.now - plan.start) * scale - 40);
+setOnly(wish.includes("changed"));
 const search = wish.find((part) => part.startsWith("find="));
 if (search) { $("search").value = search.slice(5); find(search.slice(5)); findNext(); }
 draw();

@@ -213,6 +213,6 @@ def tiles(kpis: Kpis) -> list[list[str]]:
         [f"{kpis.makespan_days:.1f} d", "makespan"],
         [f"{kpis.setup_hours:.0f} h", "setup"],
         [f"{kpis.overtime_hours:.0f} h", "overtime"],
-        [f"{kpis.moved_operations}", "moved operations"],
+        [f"{kpis.moved_operations}", "moved, next 5 days"],
         [f"{kpis.unassigned_operations}", "left out"],
     ]

@@ -7,7 +7,7 @@ const stage = $("stage"), sizer = $("sizer"), canvas = $("canvas"), ctx = canvas
 const LABEL = 196, AXIS = 44, ROW = 22, HEAD = 24, DAY = 1440;
 const FONT = 'system-ui,-apple-system,"Segoe UI",Roboto,"DejaVu Sans",sans-serif';
 const INK = "#1c2430", SOFT = "#5b6675", LINE = "#dfe4ea", BAD = "#b3261e";
-const SHIFT = ["#ffffff", "#fdf6e3", "#ebe9f6"], CLOSED = "#e9ecf0";
+const SHIFT = ["#ffffff", "#fdf6e3", "#ebe9f6"], CLOSED = "#e9ecf0", BEYOND = ["", "#d99a00", "#6a4fc3"];
 const LATENESS = [
   ["on time, a day or more to spare", "#4f9d8f"], ["on time, less than a day", "#a9bf5a"],
   ["late, up to a day", "#efac3c"], ["late, up to 5 days", "#dd6b33"], ["late, more than 5 days", "#a92243"],
@@ -15,24 +15,37 @@ const LATENESS = [
 const PALETTE = ["#4e79a7", "#f28e2b", "#59a14f", "#b07aa1", "#edc948", "#76b7b2", "#e15759", "#9c755f",
   "#6b8fd6", "#d37295", "#8cb369", "#c29545", "#499894", "#a0796d", "#7f6fb5", "#5f9ea0"];
 
-// ---- layout: rows grouped by work centre ----
-const lines = [];
-let top = 0, centre = null;
-plan.rows.forEach((row, index) => {
-  if (row.centre !== centre) {
-    centre = row.centre;
-    const n = plan.rows.filter((other) => other.centre === centre).length;
-    lines.push({ head: centre, count: n, y: top, h: HEAD });
-    top += HEAD;
-  }
-  row.y = top;
-  row.bars = [];
-  lines.push({ row: index, y: top, h: ROW });
-  top += ROW;
+// ---- layout: rows grouped by work centre, all of them or those that an older plan saw otherwise ----
+let lines = [], height = 0, only = false;
+plan.rows.forEach((row) => { row.bars = []; row.isChanged = false; });
+plan.bars.forEach((bar) => {
+  plan.rows[bar.row].bars.push(bar);
+  if (bar.change) plan.rows[bar.row].isChanged = true;
+  if (bar.was && bar.was.row >= 0) plan.rows[bar.was.row].isChanged = true;
 });
-const height = top;
-plan.bars.forEach((bar) => plan.rows[bar.row].bars.push(bar));
 plan.rows.forEach((row) => row.bars.sort((a, b) => a.start - b.start));
+function layOut() {
+  const counts = new Map();
+  let centre = null;
+  lines = [];
+  height = 0;
+  plan.rows.forEach((row) => {
+    row.isShown = !only || row.isChanged;
+    if (row.isShown) counts.set(row.centre, (counts.get(row.centre) || 0) + 1);
+  });
+  plan.rows.forEach((row, index) => {
+    if (!row.isShown) return;
+    if (row.centre !== centre) {
+      centre = row.centre;
+      lines.push({ head: centre, count: counts.get(centre), y: height, h: HEAD });
+      height += HEAD;
+    }
+    row.y = height;
+    lines.push({ row: index, y: height, h: ROW });
+    height += ROW;
+  });
+}
+layOut();
 const families = [...new Set(plan.jobs.map((job) => job.family))].sort();
 const familyColour = new Map(families.map((name, i) => [name, PALETTE[i % PALETTE.length]]));
 plan.jobs.forEach((job) => { job.last = null; });
@@ -49,6 +62,7 @@ const ageOf = (job) => {
 };
 const colourOf = (bar) => {
   const job = plan.jobs[bar.job];
+  if (colour === "changes") return changeColour(bar);
   if (!job) return SOFT;
   return colour === "family" ? familyColour.get(job.family) : LATENESS[ageOf(job)][1];
 };
@@ -106,10 +120,18 @@ function draw() {
   }
   drawGrid(from, to, h);
   for (const line of visible) if (line.row !== undefined) drawBars(plan.rows[line.row], from, to);
+  drawGhosts();
   drawMarks(h);
   for (const line of visible) drawLabel(line);
   drawTags(h);
   drawAxis(from, to, w);
+  if (!plan.bars.length || !lines.length) {
+    ctx.fillStyle = SOFT;
+    ctx.font = `15px ${FONT}`;
+    ctx.textAlign = "center";
+    ctx.fillText(plan.bars.length ? "Nothing changed." : "No operation has a place in this plan.", (w + LABEL) / 2, AXIS + 60);
+    ctx.textAlign = "left";
+  }
 }
 
 function drawShifts(row, from, to, w) {
@@ -140,18 +162,22 @@ function drawBars(row, from, to) {
     if (bar.end <= from) continue;
     if (bar.start >= to) break;
     const job = plan.jobs[bar.job], fill = colourOf(bar);
-    ctx.globalAlpha = wanted && !wanted.has(bar) ? 0.13 : 1;
+    ctx.globalAlpha = (wanted && !wanted.has(bar)) || (only && !bar.change && !wanted) ? 0.13 : 1;
     ctx.fillStyle = fill;
     const alpha = ctx.globalAlpha;
     ctx.globalAlpha = alpha * 0.38;
     ctx.fillRect(x(bar.start), at + ROW / 2 - 1, (bar.end - bar.start) * scale, 2);
     ctx.globalAlpha = alpha;
     let widest = null;
-    for (const [isRun, start, end] of bar.blocks) {
+    for (const [isRun, start, end, kind] of bar.blocks) {
       const left = x(start), width = Math.max(1, (end - start) * scale - (scale > 0.05 ? 1 : 0));
       ctx.fillStyle = isRun ? fill : stripes;
       ctx.fillRect(left, at + 3, width, ROW - 7);
       if (isRun && (!widest || width > widest[1])) widest = [left, width];
+      if (kind) {
+        ctx.fillStyle = BEYOND[kind];
+        ctx.fillRect(left, at + 1, width, 3);
+      }
       if (bar.fixed) {
         ctx.strokeStyle = INK;
         ctx.lineWidth = 1.5;
@@ -167,19 +193,14 @@ function drawBars(row, from, to) {
     if (widest && widest[1] > 26) {
       ctx.font = `11px ${FONT}`;
       ctx.fillStyle = isLight(fill) ? INK : "#fff";
-      const left = Math.max(widest[0], LABEL), room = widest[0] + widest[1] - left - 8;
+      const indent = bar.change && colour !== "changes" && widest[0] - x(bar.start) < 9 ? 8 : 0;
+      const left = Math.max(widest[0], LABEL) + indent, room = widest[0] + widest[1] - left - 8;
       const text = fit(job ? job.id : bar.id, room);
       if (text.length > 5 || !text.endsWith("…")) ctx.fillText(text, left + 4, at + ROW / 2 - 0.5);
     }
-    if (job && job.late > 0 && job.last === bar) {
-      const tip = x(bar.end);
-      ctx.fillStyle = BAD;
-      ctx.beginPath();
-      ctx.moveTo(tip - 5, at + 1);
-      ctx.lineTo(tip + 5, at + 1);
-      ctx.lineTo(tip, at + 8);
-      ctx.fill();
-    }
+    drawChange(bar, at);
+    if (bar.fixed === "pinned") drawPin(bar, at);
+    if (job && job.late > 0 && job.last === bar) drawLateMark(job, bar, at);
     if (bar === hover) {
       ctx.strokeStyle = INK;
       ctx.lineWidth = 1.5;
@@ -187,6 +208,19 @@ function drawBars(row, from, to) {
     }
     ctx.globalAlpha = 1;
   }
+}
+
+function drawPin(bar, at) {
+  const left = x(bar.end) - 7;
+  if (left - x(bar.start) < 4) return;
+  ctx.fillStyle = INK;
+  ctx.strokeStyle = "#fff";
+  ctx.lineWidth = 1.2;
+  ctx.beginPath();
+  ctx.arc(left, at + 7, 3.6, 0, 2 * Math.PI);
+  ctx.fill();
+  ctx.stroke();
+  ctx.fillRect(left - 0.8, at + 10, 1.6, 6);
 }
 
 function vertical(minute, style, dash, text, h) {
@@ -230,6 +264,7 @@ function drawMarks(h) {
   ctx.lineWidth = 1.2;
   for (let i = 1; i < path.length; i += 1) {
     const a = path[i - 1], b = path[i];
+    if (!plan.rows[a.row].isShown || !plan.rows[b.row].isShown) continue;
     ctx.beginPath();
     ctx.moveTo(x(a.end), y(plan.rows[a.row].y) + ROW / 2);
     ctx.lineTo(x(b.start), y(plan.rows[b.row].y) + ROW / 2);
