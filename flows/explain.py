@@ -67,7 +67,8 @@ class Explanation:
         if fixed is not None:
             name += f" ({fixed.kind.value.replace('_', ' ')})"
         times = f"{time_words(instance, item.start)} - {time_words(instance, item.end)}"
-        return f"  {name:34}  {times}  run {work_words(item.run_minutes)}" + (f"; {waits}" if waits else "")
+        work = [f"run {work_words(item.run_minutes)}"] if item.run_minutes else []
+        return f"  {name:34}  {times}  " + "; ".join([*work, waits] if waits else work)
 
 
 @dataclass(frozen=True)

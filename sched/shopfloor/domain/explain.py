@@ -52,6 +52,9 @@ class LateCause:
         minutes: > 0.
         operation_id: Where on the chain most of it happened; empty when it is not about one operation.
         machine_id: The machine of that operation; empty likewise.
+        surplus: Minutes of the cause that the plan's chain has more of than the job alone; 0 for what is late
+            even alone.
+        slower: Minutes of `surplus` that are run minutes on a slower machine: of `queue` only.
         blockers: The jobs waited for, most minutes first: of `queue` and `frozen_or_pinned` only.
     """
 
@@ -59,6 +62,8 @@ class LateCause:
     minutes: int
     operation_id: str = ""
     machine_id: str = ""
+    surplus: int = 0
+    slower: int = 0
     blockers: tuple[Blocker, ...] = ()
 
 
@@ -160,9 +165,9 @@ def _explained(instance: Instance, schedule: Schedule, wanted: Iterable[str]) ->
         if lateness[job.job_id] > 0:
             parts = Counter(sunk[job.job_id])
             avoidable = lateness[job.job_id] - parts.total()
-            surplus = _surplus(chain, chains.of_job_alone(job.job_id))
-            parts.update(in_proportion(avoidable, surplus))
-            causes = tuple(_cause(cause, minutes, chain) for cause, minutes in _largest_first(parts))
+            surplus = _Surplus.of(chain, chains.of_job_alone(job.job_id))
+            parts.update(in_proportion(avoidable, surplus.minutes))
+            causes = tuple(_cause(cause, minutes, chain, surplus) for cause, minutes in _largest_first(parts))
         reports.append(LatenessReport(job, completion[job.job_id], alone[job.job_id], causes, chain))
     return reports
 
@@ -186,19 +191,26 @@ def in_proportion(total: int, weights: Mapping[Cause, int]) -> dict[Cause, int]:
     return {cause: minutes for cause, minutes in shares.items() if minutes}
 
 
-def _surplus(chain: Iterable[ChainStep], alone: Iterable[ChainStep]) -> dict[Cause, int]:
-    """Return the minutes per cause that the plan's chain has more of."""
-    surplus: Counter[Cause] = Counter()
-    for step in chain:
-        surplus.update(step.minutes)
-    for step in alone:
-        surplus.subtract(step.minutes)
-    slower = max(0, surplus.pop(Cause.UNAVOIDABLE, 0))
-    surplus[Cause.QUEUE] = max(0, surplus[Cause.QUEUE]) + slower
-    return dict(+surplus)
+@dataclass(frozen=True)
+class _Surplus:
+    """Minutes per cause that the plan's chain has more of, and those of them on slower machines."""
+
+    minutes: Mapping[Cause, int]
+    slower: int
+
+    @classmethod
+    def of(cls, chain: Iterable[ChainStep], alone: Iterable[ChainStep]) -> _Surplus:
+        surplus: Counter[Cause] = Counter()
+        for step in chain:
+            surplus.update(step.minutes)
+        for step in alone:
+            surplus.subtract(step.minutes)
+        slower = max(0, surplus.pop(Cause.UNAVOIDABLE, 0))
+        surplus[Cause.QUEUE] = max(0, surplus[Cause.QUEUE]) + slower
+        return cls(dict(+surplus), slower)
 
 
-def _cause(cause: Cause, minutes: int, chain: tuple[ChainStep, ...]) -> LateCause:
+def _cause(cause: Cause, minutes: int, chain: tuple[ChainStep, ...], surplus: _Surplus) -> LateCause:
     blockers: Counter[str] = Counter()
     for step in chain:
         for (why, job_id), waited in step.waited_for.items():
@@ -212,6 +224,8 @@ def _cause(cause: Cause, minutes: int, chain: tuple[ChainStep, ...]) -> LateCaus
         minutes,
         most.operation_id if is_of_one else "",
         most.machine_id if is_of_one else "",
+        surplus.minutes.get(cause, 0),
+        surplus.slower if cause is Cause.QUEUE else 0,
         tuple(Blocker(job_id, waited) for job_id, waited in ordered),
     )
 

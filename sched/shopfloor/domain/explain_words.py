@@ -69,10 +69,10 @@ def headline(instance: Instance, report: LatenessReport) -> str:
 
 def cause_words(instance: Instance, report: LatenessReport, part: LateCause) -> str:
     """Return one cause as a sentence without its minutes."""
-    return _WORDS[part.cause](instance, report)
+    return _WORDS[part.cause](instance, report, part)
 
 
-def _unavoidable(instance: Instance, report: LatenessReport) -> str:
+def _unavoidable(instance: Instance, report: LatenessReport, _: LateCause) -> str:
     overdue = instance.now - report.job.due
     if overdue > 0:
         return (
@@ -82,7 +82,7 @@ def _unavoidable(instance: Instance, report: LatenessReport) -> str:
     return f"with the shop to itself it would still end only {time_words(instance, report.earliest)}"
 
 
-def _queue(_: Instance, report: LatenessReport) -> str:
+def _queue(_: Instance, report: LatenessReport, part: LateCause) -> str:
     waits = [step for step in _most(report.chain, Cause.QUEUE) if _held_by(step, Cause.QUEUE)]
     idle = sum(
         step.minutes[Cause.QUEUE] - sum(minutes for _, minutes in _held_by(step, Cause.QUEUE))
@@ -97,19 +97,24 @@ def _queue(_: Instance, report: LatenessReport) -> str:
         sentences.append(f"{len(waits) - SHOWN_WAITS} more waits")
     if idle > 0 and not waits:
         sentences.append(f"the plan lets it wait {duration_words(idle)} with its machine free")
-    return "; ".join(sentences) or "it runs on a slower machine than it could have had"
+    if part.slower > 0:
+        slower = (
+            f"its machines take {work_words(part.slower)} longer for it than the quickest it could have had"
+        )
+        sentences.insert(0 if 2 * part.slower > part.surplus else len(sentences), slower)
+    return "; ".join(sentences)
 
 
-def _setup(_: Instance, report: LatenessReport) -> str:
+def _setup(_: Instance, report: LatenessReport, part: LateCause) -> str:
     steps = _most(report.chain, Cause.SETUP)
     if not steps:
         return "setups on its way"
     total = sum(step.minutes[Cause.SETUP] for step in steps)
     where = f"{steps[0].operation_id} on {steps[0].machine_id} {work_words(steps[0].minutes[Cause.SETUP])}"
-    return f"setups on its way take {work_words(total)}, more than the best sequence needs; {where}"
+    return f"setups on its way take {work_words(total)}, {work_words(part.surplus)} more than the smallest; {where}"
 
 
-def _closed(_: Instance, report: LatenessReport) -> str:
+def _closed(_: Instance, report: LatenessReport, part: LateCause) -> str:
     lost = report.left_out
     if lost is not None:
         return f"no open time for {lost.operation_id} before the calendars end"
@@ -117,12 +122,11 @@ def _closed(_: Instance, report: LatenessReport) -> str:
     total = sum(step.minutes[Cause.CLOSED] for step in steps)
     machines = list(dict.fromkeys(step.machine_id for step in steps))
     shown = ", ".join(machines[:SHOWN_BLOCKERS]) + (" and others" if len(machines) > SHOWN_BLOCKERS else "")
-    return (
-        f"{shown} closed for {duration_words(total)} while it waits or is paused (nights, breaks, weekends)"
-    )
+    more = f", {duration_words(part.surplus)} more than with the shop to itself" if part.surplus else ""
+    return f"{shown} closed for {duration_words(total)} while it is next or paused{more}"
 
 
-def _downtime(_: Instance, report: LatenessReport) -> str:
+def _downtime(_: Instance, report: LatenessReport, __: LateCause) -> str:
     steps = _most(report.chain, Cause.DOWNTIME)
     if not steps:
         return "a machine that it could have run on is down"
@@ -130,7 +134,7 @@ def _downtime(_: Instance, report: LatenessReport) -> str:
     return f"down while it waits or runs: {', '.join(facts)} of opening hours"
 
 
-def _predecessor(_: Instance, report: LatenessReport) -> str:
+def _predecessor(_: Instance, report: LatenessReport, __: LateCause) -> str:
     steps = _most(report.chain, Cause.PREDECESSOR)
     lost = report.left_out
     if lost is not None or not steps:
@@ -142,11 +146,11 @@ def _predecessor(_: Instance, report: LatenessReport) -> str:
     return f"another lot of the same job is before it: {'; '.join(facts)}"
 
 
-def _material(instance: Instance, report: LatenessReport) -> str:
+def _material(instance: Instance, report: LatenessReport, _: LateCause) -> str:
     return f"material and plan date let it start only {time_words(instance, report.job.release)}"
 
 
-def _frozen_or_pinned(instance: Instance, report: LatenessReport) -> str:
+def _frozen_or_pinned(instance: Instance, report: LatenessReport, _: LateCause) -> str:
     sentences = []
     for step in _most(report.chain, Cause.FROZEN_OR_PINNED):
         held = _held_by(step, Cause.FROZEN_OR_PINNED)
@@ -185,7 +189,7 @@ def _names(held: list[tuple[str, int]]) -> str:
     return f"{names} and {len(rest)} more ({duration_words(sum(minutes for _, minutes in rest))})"
 
 
-_WORDS: Mapping[Cause, Callable[[Instance, LatenessReport], str]] = {
+_WORDS: Mapping[Cause, Callable[[Instance, LatenessReport, LateCause], str]] = {
     Cause.UNAVOIDABLE: _unavoidable,
     Cause.QUEUE: _queue,
     Cause.SETUP: _setup,
