@@ -119,9 +119,10 @@ class _Assembler:
             orders, running, shop, clock=self.clock, notebook=self.notebook, freeze_until=freeze_until
         )
         held = {item.operation_id: item for item in [*running, *frozen]}
-        pins = pins_in_force(
+        pinned = pins_in_force(
             self.tables["schedule_pins"], orders, held, shop, clock=self.clock, notebook=self.notebook
         )
+        held |= {item.operation_id: item for item in pinned.commitments}
         set_aside_successors(orders, frozenset(held))
         open_ids = {operation.operation_id for operation in orders.operations}
         instance = Instance(
@@ -129,12 +130,15 @@ class _Assembler:
             as_of=self.clock.as_of,
             plant_tz=self.clock.plant_tz,
             plant=shop.plant,
-            open_time=shop.open_time,
+            open_time={
+                name: open_time.without(pinned.closed[name]) if name in pinned.closed else open_time
+                for name, open_time in shop.open_time.items()
+            },
             downtime=shop.downtime,
             jobs=tuple(orders.jobs),
             operations=tuple(orders.operations),
             commitments=tuple(held.values()),
-            pins=tuple(pin for pin in pins if pin.operation_id not in orders.aside),
+            pins=tuple(pin for pin in pinned.pins if pin.operation_id not in orders.aside),
             set_aside=tuple(orders.aside[name] for name in sorted(orders.aside)),
             active_plan={
                 name: PlannedStart(str(row["machine_id"]), self.clock.floor(row["start_time"]))  # type: ignore[arg-type]

@@ -67,6 +67,11 @@ class Clock:
         """Return the minute of a row's time, rounded up: when something may begin or has ended."""
         return -int((self._naive_epoch - instant) // MINUTE)
 
+    def local_text(self, minute: int) -> str:
+        """Return a minute as planners read it, plant-local."""
+        instant = self.epoch + minute * MINUTE
+        return instant.astimezone(self._zone).strftime("%Y-%m-%d %H:%M")
+
     def start_of_day(self, day: date) -> int:
         """Return the minute at which a plant-local day begins."""
         midnight = datetime.combine(day, time(), tzinfo=self._zone)

@@ -72,6 +72,7 @@ class CommitmentKind(StrEnum):
 
     IN_PROGRESS = "in_progress"
     FROZEN = "frozen"
+    PINNED = "pinned"
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,7 +153,7 @@ class Instance:
         open_time: Open stretches of each machine by machine_id, downtime taken out, over the whole horizon.
         jobs: Open jobs.
         operations: Open operations, committed ones included, predecessors before successors.
-        commitments: In-progress and frozen operations: constants.
+        commitments: In-progress and frozen operations, and those that a pin leaves no choice for: constants.
         pins: Planner's pins.
         set_aside: Operations known to be impossible before solving; they count as input and stay unassigned.
         active_plan: The plan in force, by operation_id.
