@@ -11,7 +11,16 @@ from typing import Annotated
 
 import typer
 
-from flows import cli_bench, cli_bench_search, cli_daily, cli_explain, cli_export, cli_reproduce, cli_what_if
+from flows import (
+    cli_bench,
+    cli_bench_search,
+    cli_daily,
+    cli_explain,
+    cli_export,
+    cli_pins,
+    cli_reproduce,
+    cli_what_if,
+)
 from flows.cli_options import AsOf, Json, Seed, instant_option
 from shopfloor.settings import quiet_environment
 
@@ -205,6 +214,7 @@ cli_bench_search.register(cli_bench.bench_app)
 cli_daily.register(app)
 cli_explain.register(app)
 cli_export.register(app)
+cli_pins.register(app)
 cli_what_if.register(app)
 cli_reproduce.register(app)
 

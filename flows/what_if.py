@@ -5,27 +5,24 @@ The snapshot lives in a temporary folder and goes with it; nothing is written to
 
 from __future__ import annotations
 
-import tempfile
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
+from flows.picture import Picture, take_picture
 from flows.what_if_report import WhatIfReport, report_of
 from flows.when import local_text
 from shopfloor.domain.errors import RefusedInput
 from shopfloor.settings import Settings, read_settings
 
 if TYPE_CHECKING:
-    import pandas as pd
     import sqlalchemy as sa
 
-    from shopfloor.data.plans import ActivePlan
     from shopfloor.domain.granted_overtime import GrantedOvertime
-    from shopfloor.domain.instance import Instance
     from shopfloor.serving.what_if import Question
 
 SEARCH_S = 3.0
@@ -87,26 +84,18 @@ def ask_what_if(
         RefusedInput: Nothing is asked, or a name is unknown.
         DatabaseUnavailable, SchemaMismatch: The plant cannot be read.
     """
-    from shopfloor.data.connection import open_readonly
-    from shopfloor.data.plans import active_run
-    from shopfloor.data.snapshot import extract
     from shopfloor.serving.what_if import answer
 
     if changes.is_empty:
         raise RefusedInput("no change is asked for\nhint: --rush, --down, --overtime or --priority")
     began = time.perf_counter()
     settings = read_settings()
-    engine = open_readonly(settings.database)
-    with tempfile.TemporaryDirectory() as folder:
-        snapshot = extract(engine, root=Path(folder), as_of=as_of, column_map=settings.column_map)
-        frames = snapshot.frames()
-    active = active_run(engine)
-    frames, quarantined = _without_quarantined(engine, frames, active)
-    asked = _ask(settings, frames, quarantined, changes, as_of)
+    picture = take_picture(settings, as_of=as_of)
+    asked = _ask(settings, picture, changes)
     question = replace(
         asked.question,
         budget=replace(asked.question.budget, seconds=seconds),
-        starts=_champions_starts(engine, settings),
+        starts=_champions_starts(picture.engine, settings),
     )
     found = answer(question)
     if gantt is not None:
@@ -118,7 +107,7 @@ def ask_what_if(
     return report_of(
         found,
         asked=tuple(asked.sentences),
-        active_run_id=active.run_id if active and found.is_active_plan else None,
+        active_run_id=picture.active_run_id if found.is_active_plan else None,
         seconds=time.perf_counter() - began,
     )
 
@@ -129,32 +118,17 @@ class _Asked:
     sentences: list[str]
 
 
-def _ask(
-    settings: Settings,
-    frames: Mapping[str, pd.DataFrame],
-    quarantined: Sequence[str],
-    changes: Changes,
-    as_of: datetime,
-) -> _Asked:
+def _ask(settings: Settings, picture: Picture, changes: Changes) -> _Asked:
     """Put the changes into the plant's rows, assemble both problems, and say what was understood."""
     from shopfloor.data.active_rows import planned_operations
-    from shopfloor.data.assembly import AssemblyOptions, assemble
     from shopfloor.data.changes import RushOrder, add_rush_order, change_priority, close_machine, near
     from shopfloor.domain.granted_overtime import grant_overtime
     from shopfloor.engine.objective import objective_of
     from shopfloor.engine.optimise import Budget
     from shopfloor.serving.what_if import Question
 
-    options = AssemblyOptions(
-        freeze_hours=settings.freeze_hours,
-        processing_time_unit=settings.processing_time_unit,
-        quarantined=tuple(quarantined),
-    )
-
-    def assembled(tables: Mapping[str, pd.DataFrame]) -> Instance:
-        return assemble(tables, as_of=as_of, plant_tz=settings.plant_tz, options=options)
-
-    before = assembled(frames)
+    frames, as_of = picture.frames, picture.as_of
+    before = picture.assembled(frames).instance
     today = as_of.astimezone(ZoneInfo(settings.plant_tz)).date()
     said: list[str] = []
     new_jobs: list[str] = []
@@ -178,7 +152,7 @@ def _ask(
         changed = close_machine(changed, down.machine_id, start=down.start, end=down.end)
         start, end = (local_text(instant, settings.plant_tz) for instant in (down.start, down.end))
         said.append(f"{down.machine_id} down from {start} to {end}")
-    after = assembled(changed)
+    after = picture.assembled(changed).instance
     granted: list[GrantedOvertime] = []
     for overtime in changes.overtime:
         given = grant_overtime(after, overtime.machine_type, overtime.days)
@@ -202,35 +176,6 @@ def _ask(
         seed=settings.seed,
     )
     return _Asked(question, said)
-
-
-def _without_quarantined(
-    engine: sa.Engine, frames: dict[str, pd.DataFrame], active: ActivePlan | None
-) -> tuple[dict[str, pd.DataFrame], tuple[str, ...]]:
-    """Leave out what validation set aside for the plan in force; a full validation takes too long here.
-
-    Returns:
-        The frames, and the ids of operations to set aside with their reason.
-    """
-    from shopfloor.data.quarantine import list_quarantined
-    from shopfloor.data.tables import PLANT_TABLES
-
-    if active is None or active.run.snapshot_id is None:
-        return frames, ()
-    operations: set[str] = set()
-    gone: dict[str, set[str]] = {}
-    for row in list_quarantined(engine, snapshot_id=active.run.snapshot_id, limit=100_000):
-        if row["table_name"] == "production_jobs":
-            operations.add(row["row_key"])
-        else:
-            gone.setdefault(row["table_name"], set()).add(row["row_key"])
-    kept = dict(frames)
-    for table, keys in gone.items():
-        if table in PLANT_TABLES:
-            columns = [column.name for column in PLANT_TABLES[table].primary_key.columns]
-            key = frames[table][columns].astype("str").agg("|".join, axis=1)
-            kept[table] = frames[table][~key.isin(keys)].reset_index(drop=True)
-    return kept, tuple(sorted(operations))
 
 
 def _champions_starts(engine: sa.Engine, settings: Settings) -> tuple[Any, ...]:
