@@ -268,7 +268,9 @@ class _Bench:
         players = {
             "exact": who.exact_player(seconds=self.options.proof_seconds, workers=2, specs=specs),
             "best_tuned": who.best_tuned_player(specs),
-            "search": who.search_player(objective, seconds=2.0, workers=1, specs=specs),
+            "search": who.search_player(
+                objective, seconds=min(2.0, self.options.seconds), workers=1, specs=specs
+            ),
         }
         cases = [anchor_case(number) for number in range(self.options.n_anchors)]
         return anchor_report(self.play_all("anchor", cases, players, objective=objective))

@@ -28,6 +28,9 @@ DAILY_BASE = SUITE_SEEDS + 500_000_000
 """Seeds of the static daily suite: no training bank and no other suite draws here."""
 
 WEEKS_52 = 364 * DAY
+ANCHORS = ((6, 4, 1), (8, 4, 1), (8, 5, 1), (9, 6, 1), (10, 4, 2), (12, 5, 2), (16, 6, 2), (20, 7, 2))
+"""Jobs, work centres and machines of each, by number: 15 to 60 operations, loads that leave room for a proof."""
+
 EDD_ON_TIME = 0.6
 OVERLOAD = 1.3
 
@@ -160,7 +163,7 @@ def _with_due_dates(instance: Instance) -> Instance:
 def anchor_case(number: int) -> SearchCase:
     """Return a shop small enough for a proof: 15..60 operations, one day calendar, setups, overdue work."""
     rng = np.random.default_rng((9241, number))
-    n_jobs, machines = ((6, 1), (8, 1), (10, 1), (12, 1), (10, 2), (14, 2), (18, 2), (24, 2))[number % 8]
+    n_jobs, centres, machines = ANCHORS[number % len(ANCHORS)]
     families = ("F0", "F1", "F2", "F3")
     plant = Plant(
         tuple(
@@ -169,7 +172,7 @@ def anchor_case(number: int) -> SearchCase:
                 speed_factor=float(rng.choice((1.0, 1.0, 0.85))),
                 current_setup_family=str(rng.choice(families)),
             )
-            for centre in range(4)
+            for centre in range(centres)
             for k in range(machines)
         )
     )  # fmt: skip
@@ -179,13 +182,13 @@ def anchor_case(number: int) -> SearchCase:
     jobs, operations = [], []
     for j in range(n_jobs):
         family = str(rng.choice(families))
-        route = rng.permutation(4)[: rng.integers(2, 4)]
+        route = rng.permutation(centres)[: rng.integers(2, 4)]
         minutes = 15 * rng.integers(4, 28, size=len(route))
-        due = int(DAY * rng.uniform(-1.0, 4.0)) + 2 * int(minutes.sum())
+        due = int(DAY * rng.uniform(-1.0, 3.0)) + 2 * int(minutes.sum())
         jobs.append(Job(f"J{j:02d}", family, float(rng.integers(1, 6)), int(rng.choice((0, 0, DAY))), due))
         rows = _route(f"J{j:02d}", family, route, minutes)
         rigid = rng.random(len(rows)) < 0.2
-        names = {f"WC{centre:02d}": f"WC{centre}" for centre in range(4)}
+        names = {f"WC{centre:02d}": f"WC{centre}" for centre in range(centres)}
         operations += [
             replace(row, machine_type=names[row.machine_type], is_interruptible=not (stiff and work <= 200))
             for row, stiff, work in zip(rows, rigid, minutes, strict=True)
