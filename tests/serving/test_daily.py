@@ -10,6 +10,7 @@ import time
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 import sqlalchemy as sa
@@ -142,6 +143,39 @@ def test_a_day_without_a_champion_writes_a_fallback_plan_and_says_why(plant, set
     active = active_run(plant)
     assert active is not None and active.run.model_version is None
     assert _codes(plant) == ["NO_MODEL"]
+
+
+def test_why_jobs_are_late_is_stored_with_the_plan_to_the_minute(plant, settings):
+    assert _run_day(plant, settings) is ExitCode.FALLBACK
+    active = active_run(plant)
+    assert active is not None
+    rows = read_plan(plant, active.run_id)
+    minutes: dict[str, int] = {}
+    for row in rows.operations:
+        midnight = datetime.combine(row.lcd_date + timedelta(days=1), datetime.min.time())
+        due = midnight.replace(tzinfo=ZoneInfo(settings.plant_tz))
+        late = (row.completion_date.replace(tzinfo=UTC) - due) // timedelta(minutes=1)
+        if late > 0:
+            minutes[row.job_id] = late
+    stored: dict[str, int] = {}
+    for reason in rows.reasons:
+        stored[reason["job_id"]] = stored.get(reason["job_id"], 0) + reason["minutes"]
+    assert stored == minutes != {}
+    jobs = {row.job_id for row in rows.operations}
+    blockers = {name for reason in rows.reasons for name in reason["blockers"]}
+    assert blockers <= jobs
+    assert len(minutes) == active.run.kpis["late_jobs"]
+
+
+def test_a_plan_stands_without_its_explanation(plant, settings, monkeypatch):
+    def fail(*_):
+        raise ZeroDivisionError("a fault of ours")
+
+    monkeypatch.setattr("shopfloor.serving.day_reasons.explain_late", fail)
+    assert _run_day(plant, settings) is ExitCode.FALLBACK
+    active = active_run(plant)
+    assert active is not None and read_plan(plant, active.run_id).reasons == ()
+    assert "EXPLAIN_ERROR" in _codes(plant)
 
 
 def test_a_corrupt_champion_costs_a_rung_and_tells_people(plant, settings, tmp_path):

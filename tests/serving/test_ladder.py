@@ -272,6 +272,20 @@ def test_a_plan_within_the_cap_on_moves_is_preferred_to_a_better_one_beyond_it(c
     assert "MOVED_TOO_MUCH" not in _codes(result)
 
 
+def test_a_better_plan_that_moves_too_much_is_named_when_a_calmer_rung_is_taken(calm_instance, champion):
+    compiled = compile_instance(calm_instance)
+    other = to_schedule(compiled, dispatch(compiled, GOOD.rule), "policy")
+    attempt = Attempt(Rung.CHAMPION, other, (), compute_kpis(calm_instance, other))
+    greedy = to_schedule(compiled, greedy_list(compiled), "greedy")
+    beside = Attempt(Rung.GREEDY, greedy, (), compute_kpis(calm_instance, greedy))
+    assert worse_figures(attempt, beside, overtime_hours=0.0) == ()
+    order = replace(ORDER, max_moved=0)
+    result = climb(LadderRequest(calm_instance, champion, LIMITS, order=order), solve=_answers(other))
+    assert result.rung is Rung.GREEDY and _codes(result) == ["CALMER_PLAN"]
+    assert result.incidents[0].context["moved_operations"] == attempt.kpis.moved_operations > 0
+    assert result.champion_was_bad is False
+
+
 def test_without_a_plan_within_the_cap_the_plan_is_made_and_people_are_told(instance):
     """The plan in force has every operation on a machine that is not there any more."""
     gone = {operation.operation_id: PlannedStart("gone", 400) for operation in instance.operations}

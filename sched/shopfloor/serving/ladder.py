@@ -229,17 +229,19 @@ class _Climb:
             return None
         cap = self._request.order.max_moved
         calm = [attempt for attempt in fit if cap is None or _moved(attempt) <= cap]
+        chosen = (calm or fit)[0]
+        facts = {"rung": fit[0].rung.value, "moved_operations": _moved(fit[0]), "max_moved": cap}
+        text = f"moves {_moved(fit[0])} operations against the one in force, {cap} are allowed"
         if not calm:
-            moved = _moved(fit[0])
+            self._add("MOVED_TOO_MUCH", "warning", f"the plan {text}", **facts)
+        elif chosen is not fit[0]:
             self._add(
-                "MOVED_TOO_MUCH",
-                "warning",
-                f"the plan moves {moved} operations against the one in force, {cap} are allowed",
-                rung=fit[0].rung.value,
-                moved_operations=moved,
-                max_moved=cap,
+                "CALMER_PLAN",
+                "info",
+                f"the plan of the rung {chosen.rung} is taken: {fit[0].rung}'s {text}",
+                **facts,
             )
-        return (calm or fit)[0]
+        return chosen
 
     def _is_fit(self, rung: Rung) -> bool:
         attempt = self._attempts.get(rung)
