@@ -147,10 +147,19 @@ def _gantt(run: RunContext, planned: Planned, run_id: str | None) -> Path | None
     result = None if planned.draft is None else planned.draft.result
     if result is None or result.schedule is None:
         return None
+    from flows.stored_plan import places_in
     from shopfloor.web.gantt import render_gantt
 
-    page = run.folders.reports / f"plan-{run_id}.html"
-    return render_gantt(planned.instance, result.schedule, page, title=f"Plan {run_id}", kpis=result.kpis)
+    before = None if planned.draft is None else planned.draft.snapshot.active_run_id
+    return render_gantt(
+        planned.instance,
+        result.schedule,
+        run.folders.reports / f"plan-{run_id}.html",
+        title=f"Plan {run_id}",
+        kpis=result.kpis,
+        before=None if before is None else places_in(before, planned.instance),
+        before_name=before or "",
+    )
 
 
 def _drift_page(run: RunContext, checks: Checks, run_id: str | None) -> Path | None:

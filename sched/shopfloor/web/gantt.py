@@ -29,7 +29,7 @@ from shopfloor.domain.schedule import Schedule
 from shopfloor.web.gantt_data import gantt_data
 
 
-SCRIPTS = ("gantt_picture.js", "gantt_changes.js", "gantt_controls.js")
+SCRIPTS = ("gantt_picture.js", "gantt_axis.js", "gantt_changes.js", "gantt_controls.js")
 """Of the page, in this order, in one scope."""
 
 

@@ -87,9 +87,9 @@ function changeEntries(bar, job, entry) {
   if (bar.change === "new") entry("changed", "new in this plan", "moved");
   if (bar.was) {
     entry("was", `${bar.was.machine}, ${bar.was.startText}`, "moved");
-    entry("now", shifted(bar.was.shift), "moved");
+    entry("moved", shifted(bar.was.shift), "moved");
   }
-  if (job && job.shift) entry("job done", `${shifted(job.shift)}${job.newlyLate ? ", newly late" : job.recovered ? ", no longer late" : ""}`, job.newlyLate ? "late" : "moved");
+  if (job && job.shift) entry("job ends", `${shifted(job.shift)}${job.newlyLate ? ", newly late" : job.recovered ? ", no longer late" : ""}`, job.newlyLate ? "late" : "moved");
 }
 
 function changeSentence() {

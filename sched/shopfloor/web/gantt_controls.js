@@ -104,7 +104,7 @@ function panel() {
     button.dataset.job = job.id;
     const name = make("b", job.id, button);
     if (job.newlyLate) make("mark", "new", name);
-    make("em", `${days(job.late)} late`, button);
+    make("em", job.isLeftOut ? "left out" : `${days(job.late)} late`, button);
     const sunk = job.sunk > 0 ? `, ${days(Math.min(job.sunk, job.late))} unavoidable` : "";
     make("small", `${job.family}, weight ${job.weight}, due ${job.dueText}${sunk}`, button);
     button.addEventListener("click", () => { $("search").value = job.id; find(job.id, true); findNext(); });
@@ -152,8 +152,9 @@ function showTip(bar, px, py) {
   changeEntries(bar, job, entry);
   if (job) {
     entry("due", job.dueText);
-    entry("done", job.endText);
-    if (job.late > 0) entry("lateness", `${days(job.late)} late${job.sunk > 0 ? `, ${days(Math.min(job.sunk, job.late))} unavoidable` : ""}`, "late");
+    entry("done", job.isLeftOut ? "never: an operation is left out" : job.endText);
+    if (job.isLeftOut) entry("lateness", "to the end of the horizon", "late");
+    else if (job.late > 0) entry("lateness", `${days(job.late)} late${job.sunk > 0 ? `, ${days(Math.min(job.sunk, job.late))} unavoidable` : ""}`, "late");
     else entry("slack", days(job.due - job.end));
     entry("weight", `${job.weight}`);
   }
@@ -205,8 +206,8 @@ function setColour(name) {
 
 // ---- first picture; `#all`, `#day`, `#family`, `#changes`, `#changed` and `#find=JOB` in the address open it so ----
 const wish = decodeURIComponent(location.hash.slice(1)).split("&");
-const n = plan.bars.length;
-$("subtitle").textContent = `As of ${plan.nowText}, plant time ${plan.zone}. ${n} operations of ${plan.jobs.length} jobs on ${plan.rows.length} machines, planned by ${plan.solver}.`;
+const n = plan.bars.length, count = (number, name) => `${number} ${name}${number === 1 ? "" : "s"}`;
+$("subtitle").textContent = `As of ${plan.nowText}, plant time ${plan.zone}. ${count(n, "operation")} of ${count(plan.jobs.length, "job")} on ${count(plan.rows.length, "machine")}, planned by ${plan.solver}.`;
 plan.tiles.forEach(([value, name]) => { const tile = make("div", null, $("tiles"), "tile"); make("b", value, tile); make("span", name, tile); });
 changeSentence();
 panel();

@@ -123,6 +123,11 @@ class _Picture:
 
     def _jobs(self) -> list[dict[str, Any]]:
         alone = earliest_completions(self.instance)
+        without_place = {
+            operation.job_id
+            for operation in self.instance.operations
+            if operation.operation_id not in self.schedule.by_operation
+        }
         return [
             {
                 "id": job.job_id,
@@ -133,6 +138,7 @@ class _Picture:
                 "end": self.completion[job.job_id],
                 "endText": self._text(self.completion[job.job_id]),
                 "late": max(0, self.completion[job.job_id] - job.due),
+                "isLeftOut": job.job_id in without_place,
                 "sunk": max(0, alone[job.job_id] - job.due),
             }
             | job_entries(self.changes, job.job_id)
