@@ -117,7 +117,7 @@ def _arguments(name: str) -> list[str]:
 
 def _play(players: dict[str, Player], n_rounds: int, seconds: float, say: Say) -> Rounds:
     order = list(dict.fromkeys(meter for goal in RATIOS for meter in (goal.ours, goal.peer)))
-    order += [Meter("engine", "schedule_plant"), Meter("engine", "validate")]
+    order += [Meter("engine", name) for name in ("schedule_plant", "latency", "validate")]
     order += [Meter("engine", name) for name in _scale_meters(players)]
     rounds: Rounds = defaultdict(list)
     for number in range(n_rounds):
@@ -162,7 +162,7 @@ def _own_rows(rounds: Rounds) -> list[BenchRow]:
     def speeds(name: str) -> list[float]:
         return [one.speed for one in rounds.get(Meter("engine", name), [])]
 
-    decisions = rounds.get(Meter("engine", "decisions"), [])
+    decisions = rounds.get(Meter("engine", "latency"), [])
     p50, p99 = ([one.beside[name] for one in decisions] for name in ("p50_us", "p99_us"))
     rows = [
         row_of("G2", "one schedule, 500x74, ATCS, warm", [1e3 / v for v in speeds("schedule_factory")],

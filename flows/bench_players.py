@@ -96,19 +96,25 @@ class Player:
 
     def close(self) -> None:
         """End the process."""
-        self._pipe(self._process.stdin).close()
-        self._process.wait(timeout=30)
+        self._end()
         self._errors.close()
 
+    def _end(self) -> None:
+        self._pipe(self._process.stdin).close()
+        self._process.wait(timeout=30)
+        self._pipe(self._process.stdout).close()
+
     def _answer(self) -> dict[str, Any]:
-        line = self._pipe(self._process.stdout).readline()
-        if not line:
-            self._process.wait()
-            self._errors.seek(0)
-            last = (self._errors.read().strip().splitlines() or ["no output"])[-1]
-            raise PlayerMissing(f"player ended with {self._process.returncode}: {last[:200]}")
-        answer: dict[str, Any] = json.loads(line)
-        return answer
+        for line in self._pipe(self._process.stdout):
+            # Libraries greet on stdout while they are imported.
+            if line.startswith("{"):
+                answer: dict[str, Any] = json.loads(line)
+                return answer
+        self._end()
+        self._errors.seek(0)
+        last = (self._errors.read().strip().splitlines() or ["no output"])[-1]
+        self._errors.close()
+        raise PlayerMissing(f"player ended with {self._process.returncode}: {last[:200]}")
 
     @staticmethod
     def _pipe(pipe: Any) -> TextIO:

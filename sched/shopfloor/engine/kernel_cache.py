@@ -9,7 +9,6 @@ before the first kernel is declared.
 from __future__ import annotations
 
 import hashlib
-import logging
 import os
 import tempfile
 from importlib.metadata import version
@@ -17,7 +16,7 @@ from pathlib import Path
 
 from numba.core import config as numba_config
 
-logger = logging.getLogger(__name__)
+from shopfloor.engine.kernel_clock import start_clock
 
 _VARIABLE = "NUMBA_CACHE_DIR"
 _MARK = "kernels-"
@@ -49,11 +48,11 @@ def use_versioned_cache() -> Path:
     A child process inherits the variable and lands in the same folder.
     """
     folder = _base_folder() / f"{_MARK}{kernel_hash()}"
-    if not folder.exists():
-        logger.warning("kernels_not_compiled_yet cache=%s the first calls take about a minute", folder)
     os.environ[_VARIABLE] = str(folder)
     vars(numba_config)["CACHE_DIR"] = str(folder)
     return folder
 
 
 CACHE_FOLDER = use_versioned_cache()
+CLOCK = start_clock(CACHE_FOLDER)
+"""What compiling has cost this process."""
