@@ -8,9 +8,12 @@ import pytest
 
 from shopfloor import faults
 from shopfloor.domain import errors
+from shopfloor.serving.daily import config_hash_of
 from shopfloor.serving.exit_codes import MEANING, ExitCode
 from shopfloor.serving.failures import incident_of, meaning_of
 from shopfloor.serving.run_key import PlanRequest, config_hash, run_key
+from shopfloor.serving.search_settings import SearchSettings
+from shopfloor.settings import Settings
 
 
 @pytest.mark.parametrize(
@@ -21,6 +24,7 @@ from shopfloor.serving.run_key import PlanRequest, config_hash, run_key
         (errors.RefusedInput("x"), "INPUT_REFUSED", 20),
         (errors.InvalidInstance("x"), "INPUT_REFUSED", 20),
         (errors.InvalidCalendar("x"), "INPUT_REFUSED", 20),
+        (errors.InvalidSettings("x"), "SETTINGS", 78),
         (errors.SchemaMismatch("x"), "SCHEMA_OR_RIGHTS", 78),
         (errors.CommitUnknown("x"), "COMMIT_UNKNOWN", 50),
         (errors.DatabaseUnavailable("read: LOST: 2013"), "DB_DOWN", 11),
@@ -119,3 +123,29 @@ def test_faults_are_refused_in_production(monkeypatch):
         faults.refuse_in_production()
     with pytest.raises(faults.InjectedFault, match="production"):
         faults.fault_point("a")
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"objective": "calm"},
+        {"search_iterations": 7},
+        {"search_workers": 1},
+        {"overtime_hours": 1.0},
+        {"max_moved": 0},
+        {"rollouts": 7},
+        {"freeze_hours": 4.0},
+        {"deadline_s": 1.0},
+    ],
+)
+def test_every_setting_that_changes_a_plan_changes_the_configs_hash(change):
+    assert config_hash_of(Settings(**change)) != config_hash_of(Settings())
+
+
+def test_settings_that_change_no_plan_leave_the_configs_hash_alone():
+    assert config_hash_of(Settings(lease_ttl_s=60, keep_days=7)) == config_hash_of(Settings())
+
+
+def test_an_objective_that_nobody_knows_is_a_wrong_setting():
+    with pytest.raises(errors.InvalidSettings, match="SHOPFLOOR_OBJECTIVE: no objective 'best'"):
+        SearchSettings.of(Settings(objective="best"))

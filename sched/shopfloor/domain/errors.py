@@ -4,6 +4,7 @@
     ├── InvalidPlant            (ValueError)    the plant's own description contradicts itself
     │   └── InvalidCalendar
     ├── InvalidInstance         (ValueError)    jobs, operations or state contradict each other
+    ├── InvalidSettings         (ValueError)    a setting of this installation is impossible
     ├── RefusedInput            (ValueError)    the data is garbage: no plan is made from it
     ├── InvalidPlan             (ValueError)    the validator found violations
     ├── ModelRefused            (ValueError)    a model bundle failed its proof; carries `code`
@@ -37,6 +38,10 @@ class InvalidCalendar(InvalidPlant):
 
 class InvalidInstance(ShopfloorError, ValueError):
     """Jobs, operations or the starting state contradict each other."""
+
+
+class InvalidSettings(ShopfloorError, ValueError):
+    """A setting of this installation is impossible."""
 
 
 class RefusedInput(ShopfloorError, ValueError):

@@ -189,7 +189,7 @@ def make_plan(
     """Climb the ladder and remember what the champion did for the breaker.
 
     Raises:
-        ValueError: The settings name no known objective.
+        InvalidSettings: The settings name no known objective.
     """
     renew_lease(day)
     fault_point("daily.make_plan")

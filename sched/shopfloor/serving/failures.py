@@ -33,6 +33,7 @@ _TABLE: tuple[tuple[type[BaseException], Meaning], ...] = (
     (errors.NothingToRollBack, Meaning("NOTHING_TO_ROLL_BACK", "info", ExitCode.REFUSED)),
     (errors.PromotionHeld, Meaning("PROMOTION_HELD", "info", ExitCode.REFUSED)),
     (errors.StalePromotion, Meaning("STALE_PROMOTION", "warning", ExitCode.LEASE_LOST)),
+    (errors.InvalidSettings, Meaning("SETTINGS", "critical", ExitCode.CONFIG)),
     (errors.SchemaMismatch, Meaning("SCHEMA_OR_RIGHTS", "critical", ExitCode.CONFIG)),
     (errors.CommitUnknown, Meaning("COMMIT_UNKNOWN", "critical", ExitCode.INTERNAL)),
     (errors.DatabaseUnavailable, Meaning("DB_DOWN", "critical", ExitCode.LAST_GOOD)),

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
+from shopfloor.domain.errors import InvalidSettings
 from shopfloor.engine.objective import PRESETS, Objective, objective_of
 from shopfloor.settings import Settings
 
@@ -41,10 +42,14 @@ class SearchSettings:
         """Return the order that an installation's settings make.
 
         Raises:
-            ValueError: There is no objective of that name.
+            InvalidSettings: There is no objective of that name.
         """
+        try:
+            objective = objective_of(settings.objective)
+        except ValueError as error:
+            raise InvalidSettings(f"SHOPFLOOR_OBJECTIVE: {error}") from error
         return cls(
-            objective=objective_of(settings.objective),
+            objective=objective,
             iterations=settings.search_iterations,
             workers=settings.search_workers,
             samples=settings.rollouts,
