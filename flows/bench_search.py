@@ -29,6 +29,8 @@ PARTS: tuple[Part, ...] = ("daily", "kpis", "g8", "anchor", "sizes")
 Say = Callable[[str], None]
 
 FACTORIES = ((50, 10), (500, 74))
+STORE = "search.jsonl"
+
 TUNING_BASE = 700_000
 """First seed of the instances that rules are tuned on."""
 
@@ -100,7 +102,12 @@ class SearchBench:
 
 
 def run_bench_search(
-    *, parts: Sequence[Part], options: SearchBenchOptions, say: Say, home: Path | None = None
+    *,
+    parts: Sequence[Part],
+    options: SearchBenchOptions,
+    say: Say,
+    home: Path | None = None,
+    is_fresh: bool = False,
 ) -> SearchBench:
     """Measure the search.
 
@@ -108,12 +115,16 @@ def run_bench_search(
         parts: Which parts, in the order of `PARTS`.
         say: Hears what is going on, with the time left.
         home: Where rows are kept; None = the settings' home.
+        is_fresh: Forget the rows that are stored, for example because the machine was busy.
 
     Raises:
         BelowBound: A plan is better than what was proven possible.
     """
     began = time.monotonic()
-    bench = _Bench(options, say, (home or read_settings().home_dir) / "bench")
+    folder = (home or read_settings().home_dir) / "bench"
+    if is_fresh:
+        (folder / STORE).unlink(missing_ok=True)
+    bench = _Bench(options, say, folder)
     reports = [report for part in PARTS if part in parts for report in bench.run(part)]
     return SearchBench(options, tuple(reports), time.monotonic() - began)
 
@@ -147,7 +158,7 @@ class _Bench:
         from shopfloor.evaluation.search_rows import RowStore
 
         if self._store is None:
-            self._store = RowStore(self.folder / "search.jsonl")
+            self._store = RowStore(self.folder / STORE)
         return self._store
 
     @property

@@ -35,6 +35,9 @@ def search(
     quick: Annotated[
         bool, typer.Option("--quick", help="Two minutes: a few cases, short budgets, nothing to quote.")
     ] = False,
+    fresh: Annotated[
+        bool, typer.Option("--fresh", help="Measure everything again; without it stored rows count.")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
 ) -> None:
     """Score the search against greedy, tuned rules, best-of-N ATCS and CP-SAT, with intervals and goals.
@@ -52,7 +55,9 @@ def search(
         objective=objective or base.objective,
     )
     parts = PARTS if part is _Part.ALL else tuple(name for name in PARTS if name == part.value)
-    found = run_bench_search(parts=parts, options=options, say=lambda line: typer.echo(line, err=True))
+    found = run_bench_search(
+        parts=parts, options=options, say=lambda line: typer.echo(line, err=True), is_fresh=fresh
+    )
     show(found, as_json=as_json, text=found.text)
 
 

@@ -74,7 +74,7 @@ def figures_report(title: str, greedy: Sequence[SearchRow], ours: Sequence[Searc
 
     bound = mean(ours, "unavoidable_cohort_days_late")
     attainable = mean(ours, "attainable_on_time_rate")
-    goals = (
+    goals: tuple[Goal, ...] = (
         Goal("days late of greedy's late jobs", mean(ours, "cohort_days_late"), 20.0, 15.0, f"unavoidable {bound:.2f}"),
         Goal(
             "late jobs, share (1 - on time)", 1 - mean(ours, "on_time_rate"), 0.25, 0.15,
