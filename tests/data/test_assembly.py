@@ -15,6 +15,7 @@ from shopfloor.data.assembly import AssemblyOptions, assemble, assemble_with_not
 from shopfloor.domain.errors import InvalidCalendar
 from shopfloor.domain.fingerprint import instance_fingerprint
 from shopfloor.domain.instance import CommitmentKind, Instance, UnassignedCode
+from shopfloor.domain.open_time import WindowKind
 
 DAY = 1440
 
@@ -376,7 +377,10 @@ def test_planned_downtime_closes_the_machine():
             }
         ],
     )
-    assert built(tables).open_time["M1"].next_open(300, 0) == 361
+    instance = built(tables)
+    assert instance.open_time["M1"].next_open(300, 0) == 361
+    assert set(instance.downtime) == {"M1"}  # 07:00-08:01 in Berlin, all of it inside the shift
+    assert instance.downtime["M1"].pieces(0, 1440, 0) == ((300, 361, WindowKind.REGULAR),)
 
 
 def test_the_setup_family_is_the_plants_own_unless_the_machine_has_worked_since():

@@ -29,6 +29,7 @@ from shopfloor.domain.bounds import earliest_completions
 from shopfloor.domain.errors import RefusedInput
 from shopfloor.domain.explain import Blocker, LatenessReport, explain_job, explain_late, in_proportion
 from shopfloor.domain.explain_chain import Cause
+from shopfloor.domain.explain_words import cause_words, headline
 from shopfloor.domain.instance import Commitment, CommitmentKind, Instance, Pin
 from shopfloor.domain.kpis import completion_by_job, compute_kpis
 from shopfloor.domain.open_time import OpenTime
@@ -380,3 +381,54 @@ def test_the_unavoidable_minutes_are_those_of_the_kpis():
         r.job.weight * sum(part.minutes for part in r.causes) / DAY for r in explain_late(instance, schedule)
     )
     assert total == pytest.approx(kpis.weighted_tardiness)
+
+
+def test_sentences_name_who_where_and_when_on_the_plants_clock():
+    machines = [tiny_machine("M1"), tiny_machine("M2", speed_factor=2.0)]
+    instance = tiny_instance(
+        [
+            tiny_operation("A-P1", minutes=120),
+            tiny_operation("B-P1", minutes=90),
+            tiny_operation("C-P1", minutes=30),
+        ],
+        jobs=[tiny_job("A", due=30, release=15), tiny_job("B"), tiny_job("C")],
+        plant=tiny_plant(machines),
+        plant_tz="Europe/Berlin",
+    )
+    schedule = tiny_schedule(
+        [
+            placed(instance, "B-P1", "M1", start=0),
+            placed(instance, "C-P1", "M1", start=90),
+            placed(instance, "A-P1", "M1", start=120),
+        ]
+    )
+    # Alone: from 15 on the quick M2 to 75, so 45 late, 15 of it for material. The plan ends at 240.
+    report = explain_job(instance, schedule, "A")
+    assert headline(instance, report) == (
+        "A is 3 h 30 min late: due Mon 2026-03-02 01:30, planned completion Mon 2026-03-02 05:00"
+    )
+    assert parts(report) == {"queue": 165, "unavoidable": 30, "material": 15}
+    queue, alone, material = (cause_words(instance, report, part) for part in report.causes)
+    assert queue == (
+        "A-P1 waits while M1 is taken by B (1 h 15 min), C (30 min); "
+        "its machines take 1 h longer for it than the quickest it could have had"
+    )
+    assert alone == "with the shop to itself it would still end only Mon 2026-03-02 02:15"
+    assert material == "material and plan date let it start only Mon 2026-03-02 01:15"
+
+
+def test_a_due_day_ends_at_24_and_a_lost_operation_is_named_with_its_code():
+    instance = tiny_instance([tiny_operation("A-P1")], jobs=[tiny_job("A", due=DAY)], plant=ONE_MILL)
+    schedule = tiny_schedule([], unassigned=[left_out("A-P1")])
+    assert headline(instance, explain_job(instance, schedule, "A")) == (
+        "A has no planned completion: A-P1 was left out, NO_OPEN_TIME; due Mon 2026-03-02 24:00"
+    )
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(0, 1_000_000))
+def test_every_cause_of_every_plan_has_its_sentence(seed):
+    instance, schedule = random_plan(seed)
+    for report in explain_late(instance, schedule):
+        assert headline(instance, report)
+        assert all(cause_words(instance, report, part) for part in report.causes)

@@ -96,6 +96,16 @@ def test_impossible_stretches_are_refused(stretches, message):
         OpenTime.of(stretches)
 
 
+@given(st.lists(st.tuples(st.integers(-20, 100), st.integers(0, 60)), max_size=5))
+def test_what_closures_take_away_and_what_they_leave_are_together_the_whole(spans):
+    closures = [(start, start + length) for start, length in spans]
+    left, taken = SHIFT.without(closures), SHIFT.within(closures)
+    assert rows(left.and_also(taken)) == rows(SHIFT)
+    for minute in range(120):
+        is_closed = any(start <= minute < end for start, end in closures)
+        assert taken.is_open(minute, 2) == (is_closed and SHIFT.is_open(minute, 2))
+
+
 def test_a_closure_that_ends_before_it_starts_is_refused():
     with pytest.raises(InvalidCalendar, match="20-10"):
         SHIFT.without([(20, 10)])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from shopfloor.domain.instance import CommitmentKind, Instance
 from shopfloor.domain.open_time import OpenTime
@@ -18,6 +18,7 @@ OF_CODE = {
 def minutes_of_chain(instance: Instance, schedule: Schedule, route: Sequence[str]) -> dict[str, int]:
     """Return the minutes per cause of a chain of operations, from now to its end."""
     found: dict[str, int] = {}
+    world = _World(instance, schedule)
     ready = instance.now
     for operation_id in route:
         item = schedule.by_operation.get(operation_id)
@@ -30,7 +31,7 @@ def minutes_of_chain(instance: Instance, schedule: Schedule, route: Sequence[str
         setup_left = item.setup_minutes if item.start >= instance.now else 0
         has_opened = False
         for minute in range(ready, item.end):
-            cause, is_open = _cause(instance, schedule, item, minute, has_opened)
+            cause, is_open = _cause(world, item, minute, has_opened)
             has_opened = has_opened or is_open
             if cause == "work":
                 cause = "setup" if setup_left > 0 else "unavoidable"
@@ -40,18 +41,15 @@ def minutes_of_chain(instance: Instance, schedule: Schedule, route: Sequence[str
     return found
 
 
-def _cause(
-    instance: Instance, schedule: Schedule, item: ScheduledOperation, minute: int, has_opened: bool
-) -> tuple[str, bool]:
+def _cause(world: _World, item: ScheduledOperation, minute: int, has_opened: bool) -> tuple[str, bool]:
     """Return the cause of a minute, and whether it counts as open."""
+    instance = world.instance
     operation = instance.operation_by_id[item.operation_id]
     release = instance.job_by_id[item.job_id].release
     if minute < item.start and operation.predecessor is None and minute < release:
         return "material", False
-    open_time = instance.open_time[item.machine_id]
-    is_open = _has(open_time, minute, item.level)
-    down = instance.downtime.get(item.machine_id)
-    if not is_open and down is not None and _has(down, minute, item.level):
+    is_open = world.open.has(item.machine_id, minute, item.level)
+    if not is_open and world.down.has(item.machine_id, minute, item.level):
         return "downtime", False
     if not is_open and (minute >= item.start or not has_opened):
         return "closed", False
@@ -59,17 +57,14 @@ def _cause(
         return "work", True
     if _is_held(instance, item.operation_id):
         return "frozen_or_pinned", is_open
-    on_slot = [
-        other
-        for other in schedule.operations
-        if (other.machine_id, other.slot) == (item.machine_id, item.slot) and minute < other.end
-    ]
-    holder = min(on_slot, key=lambda other: other.start)
+    holder = next(other for other in world.slots[item.machine_id, item.slot] if minute < other.end)
     if holder.operation_id == item.operation_id:
         work = item.setup_minutes + item.run_minutes
         has_room = is_open and (
             operation.is_interruptible
-            or all(_has(open_time, later, item.level) for later in range(minute, minute + work))
+            or all(
+                world.open.has(item.machine_id, later, item.level) for later in range(minute, minute + work)
+            )
         )
         return "queue" if has_room else "closed", is_open
     if holder.job_id == item.job_id:
@@ -84,9 +79,36 @@ def _is_held(instance: Instance, operation_id: str) -> bool:
     return any(pin.operation_id == operation_id and pin.start is not None for pin in instance.pins)
 
 
-def _has(open_time: OpenTime, minute: int, level: int) -> bool:
-    rows = zip(open_time.starts, open_time.ends, open_time.kinds, strict=True)
-    return any(start <= minute < end and kind <= level for start, end, kind in rows)
+class _Minutes:
+    """Open minutes spelled out, one set per machine and level."""
+
+    def __init__(self, open_time: Mapping[str, OpenTime]) -> None:
+        self.open_time = open_time
+        self.known: dict[tuple[str, int], set[int]] = {}
+
+    def has(self, machine_id: str, minute: int, level: int) -> bool:
+        key = (machine_id, level)
+        if key not in self.known:
+            found: set[int] = set()
+            stretches = self.open_time.get(machine_id)
+            if stretches is not None:
+                rows = (stretches.starts.tolist(), stretches.ends.tolist(), stretches.kinds.tolist())
+                for start, end, kind in zip(*rows, strict=True):
+                    if kind <= level:
+                        found.update(range(start, end))
+            self.known[key] = found
+        return minute in self.known[key]
+
+
+class _World:
+    """The instance and its plan, minute by minute."""
+
+    def __init__(self, instance: Instance, schedule: Schedule) -> None:
+        self.instance = instance
+        self.open, self.down = _Minutes(instance.open_time), _Minutes(instance.downtime)
+        self.slots: dict[tuple[str, int], list[ScheduledOperation]] = {}
+        for item in sorted(schedule.operations, key=lambda item: item.start):
+            self.slots.setdefault((item.machine_id, item.slot), []).append(item)
 
 
 def _horizon(instance: Instance) -> int:
