@@ -13,6 +13,6 @@ file, a clock (but for the deadline of `best_of`) or the environment (but for nu
 `kernel_cache.py`).
 
 A new rule: a code in `layout.py`, a branch in `kernel/rules.py`, the same branch in `tests/oracles/`.
-A new feature: `observation.py` and `kernel/features.py`, and every stored model is refused from then on
+A new feature: `observation.py` and `kernel/observe.py`, and every stored model is refused from then on
 (schema hash).
 """

@@ -14,7 +14,7 @@ import numpy as np
 from shopfloor.engine import layout as at
 from shopfloor.engine.arrays import Compiled
 from shopfloor.engine.episode import heap_capacity, new_scratch, new_state
-from shopfloor.engine.kernel.batch import (
+from shopfloor.engine.kernel.bank import (
     LAST_COLUMNS,
     N_TERMS,
     ROW_CALENDARS,
@@ -25,11 +25,10 @@ from shopfloor.engine.kernel.batch import (
     ROW_STRETCHES,
     Bank,
     Envs,
-    reset_env,
-    step_envs,
 )
+from shopfloor.engine.kernel.batch import reset_env, step_envs
 from shopfloor.engine.kernel.labels import label_episode
-from shopfloor.engine.layout import Bools, Floats, Ints, Problem, Singles, World
+from shopfloor.engine.layout import Bools, Floats, Ints, Problem, Singles, State, World
 from shopfloor.engine.observation import (
     MASK_SIZE,
     N_CANDIDATES,
@@ -41,7 +40,6 @@ from shopfloor.engine.rules import RuleSpec
 from shopfloor.engine.scenario import Disturbances, Scenario, nominal_world, realise
 
 _OWN_WORLD = ("run", "arrival", "res_end", "res_work")
-_WORLD_BUFFERS = World._fields
 
 
 class Observation(NamedTuple):
@@ -136,25 +134,24 @@ class BatchEngine:
 
     def _adopt(self, env: int, world: World) -> None:
         """Copy a realised world into an environment's buffers, growing them where needed."""
+        buffers = self._envs.world
         grown = {}
-        for name in _WORLD_BUFFERS:
-            buffer = getattr(self._envs, name)
-            value = getattr(world, name)
+        for name, value in world._asdict().items():
+            buffer = getattr(buffers, name)
             if buffer.shape[1] < len(value):
-                bigger = np.zeros(
-                    (self.n_envs, int(len(value) * 1.25) + 1, *buffer.shape[2:]), dtype=buffer.dtype
-                )
-                bigger[:, : buffer.shape[1]] = buffer
-                grown[name] = bigger
-        hints = len(world.cal_off) + max(len(item.problem.cal_off) for item in self.compiled)
-        if self._envs.hint.shape[1] < hints:
-            grown["hint"] = np.zeros((self.n_envs, 2 * hints), dtype=np.int64)
-            grown["hint"][:, : self._envs.hint.shape[1]] = self._envs.hint
+                shape = (self.n_envs, int(len(value) * 1.25) + 1, *buffer.shape[2:])
+                grown[name] = np.zeros(shape, dtype=buffer.dtype)
+                grown[name][:, : buffer.shape[1]] = buffer
         if grown:
-            self._envs = self._envs._replace(**grown)
-        for name in _WORLD_BUFFERS:
-            value = getattr(world, name)
-            getattr(self._envs, name)[env, : len(value)] = value
+            self._envs = self._envs._replace(world=buffers._replace(**grown))
+        states = self._envs.state
+        n_hints = len(world.cal_off) + max(len(item.problem.cal_off) for item in self.compiled)
+        if states.hint.shape[1] < n_hints:
+            hint = np.zeros((self.n_envs, 2 * n_hints), dtype=np.int64)
+            hint[:, : states.hint.shape[1]] = states.hint
+            self._envs = self._envs._replace(state=states._replace(hint=hint))
+        for name, value in world._asdict().items():
+            getattr(self._envs.world, name)[env, : len(value)] = value
         self._envs.row[env, ROW_CALENDARS] = len(world.cal_off) - 1
         self._envs.row[env, ROW_STRETCHES] = len(world.cal_start)
 
@@ -188,7 +185,7 @@ class BatchEngine:
     @property
     def minute(self) -> Ints:
         """Minute of each environment's clock, int64 (envs,)."""
-        return self._envs.clock[:, at.CLOCK_TIME]
+        return self._envs.state.clock[:, at.CLOCK_TIME]
 
 
 @dataclass(frozen=True, slots=True)
@@ -272,15 +269,16 @@ def label_decisions(
 
 
 def _bank_of(compiled: Sequence[Compiled]) -> Bank:
-    fields: list[list[np.ndarray]] = []
-    for name in Problem._fields:
-        fields.append([getattr(item.problem, name) for item in compiled])
-    for name in _OWN_WORLD:
-        fields.append([getattr(nominal_world(item), name) for item in compiled])
-    offsets = np.zeros((len(compiled) + 1, len(fields)), dtype=np.int64)
-    for column, arrays in enumerate(fields):
-        offsets[1:, column] = np.cumsum([len(array) for array in arrays])
-    return Bank._make([*(np.ascontiguousarray(np.concatenate(arrays)) for arrays in fields), offsets])
+    def end_to_end(rows: Sequence[tuple[np.ndarray, ...]]) -> list[np.ndarray]:
+        return [np.ascontiguousarray(np.concatenate(arrays)) for arrays in zip(*rows, strict=True)]
+
+    problems = [item.problem for item in compiled]
+    worlds = [nominal_world(item)[: len(_OWN_WORLD)] for item in compiled]
+    offsets = np.zeros((len(compiled) + 1, len(Problem._fields)), dtype=np.int64)
+    np.cumsum([[len(array) for array in problem] for problem in problems], axis=0, out=offsets[1:])
+    problem = Problem._make(end_to_end(problems))
+    calendars = [getattr(problem, name) for name in World._fields[len(_OWN_WORLD) :]]
+    return Bank(problem=problem, world=World._make([*end_to_end(worlds), *calendars]), off=offsets)
 
 
 def _envs_of(compiled: Sequence[Compiled], n: int) -> Envs:
@@ -293,22 +291,26 @@ def _envs_of(compiled: Sequence[Compiled], n: int) -> Envs:
         return np.zeros((n, *shape), dtype=np.int64)
 
     return Envs(
-        run=ints(1),
-        arrival=ints(1),
-        res_end=ints(1),
-        res_work=ints(1),
-        cal_of=ints(1, 3),
-        cal_off=ints(1),
-        cal_start=ints(1),
-        cal_end=ints(1),
-        cal_cum=ints(1),
-        clock=ints(at.CLOCK_COLUMNS),
-        heap=ints(max(heap_capacity(item) for item in compiled)),
-        op=ints(most("op"), at.ST_COLUMNS),
-        slot=ints(most("slot"), at.SS_COLUMNS),
-        wc=ints(most("wc"), at.SW_COLUMNS),
-        queue=ints(most("op")),
-        hint=ints(2 * most("cal_off")),
+        world=World(
+            run=ints(1),
+            arrival=ints(1),
+            res_end=ints(1),
+            res_work=ints(1),
+            cal_of=ints(1, 3),
+            cal_off=ints(1),
+            cal_start=ints(1),
+            cal_end=ints(1),
+            cal_cum=ints(1),
+        ),
+        state=State(
+            clock=ints(at.CLOCK_COLUMNS),
+            heap=ints(max(heap_capacity(item) for item in compiled)),
+            op=ints(most("op"), at.ST_COLUMNS),
+            slot=ints(most("slot"), at.SS_COLUMNS),
+            wc=ints(most("wc"), at.SW_COLUMNS),
+            queue=ints(most("op")),
+            hint=ints(2 * most("cal_off")),
+        ),
         row=ints(ROW_COLUMNS),
         last=np.zeros((n, LAST_COLUMNS)),
         cand=ints(N_CANDIDATES, 3),

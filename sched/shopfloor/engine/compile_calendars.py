@@ -10,9 +10,14 @@ from typing import NamedTuple
 
 import numpy as np
 
+from shopfloor.domain.instance import Instance
+from shopfloor.domain.open_time import OpenTime
 from shopfloor.engine.layout import Ints
 
 N_LEVELS = 3
+
+STRETCH_SPAN = 28 * 1440
+"""Minutes after now over which the share of open time is measured."""
 
 
 class Calendars(NamedTuple):
@@ -84,3 +89,46 @@ def pack(stretches: Sequence[Sequence[tuple[Ints, Ints]]]) -> Calendars:
         np.concatenate([ends for _, ends in rows] or [empty]).astype(np.int64),
         np.concatenate(cum or [empty]).astype(np.int64),
     )
+
+
+def open_calendars(instance: Instance) -> Calendars:
+    """Return the open stretches of every machine of the plant at every level."""
+    nothing = np.zeros(0, dtype=np.int64)
+    shared: dict[int, list[tuple[Ints, Ints]]] = {}
+    rows = []
+    for machine in instance.plant.machines:
+        open_time: OpenTime | None = instance.open_time.get(machine.machine_id)
+        if open_time is None:
+            rows.append([(nothing, nothing)] * N_LEVELS)
+            continue
+        if id(open_time) not in shared:
+            starts = np.asarray(open_time.starts, dtype=np.int64)
+            ends = np.asarray(open_time.ends, dtype=np.int64)
+            kinds = np.asarray(open_time.kinds)
+            shared[id(open_time)] = [
+                merged(starts[kinds <= level], ends[kinds <= level]) for level in range(N_LEVELS)
+            ]
+        rows.append(shared[id(open_time)])
+    return pack(rows)
+
+
+def horizon_of(instance: Instance) -> int:
+    """Return the last minute of which anything is known."""
+    ends = [int(np.max(t.ends)) for t in instance.open_time.values() if len(t.ends)]
+    ends += [commitment.end for commitment in instance.commitments]
+    return max([instance.now, *ends])
+
+
+def calendar_stretch(instance: Instance, calendars: Calendars) -> float:
+    """Return the calendar minutes per regular working minute in the weeks after now, at least 1."""
+    now = instance.now
+    until = min(now + STRETCH_SPAN, max(horizon_of(instance), now + 1))
+    opened = 0
+    for machine in range(len(calendars.cal_of)):
+        calendar = calendars.cal_of[machine, 0]
+        rows = slice(calendars.cal_off[calendar], calendars.cal_off[calendar + 1])
+        begin = np.maximum(calendars.cal_start[rows], now)
+        end = np.minimum(calendars.cal_end[rows], until)
+        opened += int(np.maximum(end - begin, 0).sum())
+    share = opened / max(1, len(calendars.cal_of) * (until - now))
+    return 1.0 / min(1.0, max(share, 0.02))

@@ -11,9 +11,10 @@ from shopfloor.engine import layout as at
 from shopfloor.engine.actor import ActorSpec, ActorWeights, hidden_scratch, zero_weights
 from shopfloor.engine.arrays import Compiled
 from shopfloor.engine.kernel.actor import run_actor
-from shopfloor.engine.kernel.features import state_cost
-from shopfloor.engine.kernel.rules import run_rule
-from shopfloor.engine.layout import Ints, Scratch, State, Status, World
+from shopfloor.engine.kernel.estimates import state_cost
+from shopfloor.engine.kernel.ranking import write_keys
+from shopfloor.engine.kernel.rule_run import run_rule
+from shopfloor.engine.layout import Ints, Ranking, Scratch, State, Status, World
 from shopfloor.engine.observation import MASK_SIZE, N_ACTIONS, N_CANDIDATES, N_HEADS, OBSERVATION_SIZE
 from shopfloor.engine.rules import RuleSpec
 from shopfloor.engine.scenario import Scenario, nominal_world
@@ -41,6 +42,23 @@ def new_state(compiled: Compiled, world: World) -> State:
         queue=zeros(len(p.op)),
         hint=zeros(len(p.cal_off) + len(world.cal_off)),
     )
+
+
+def new_ranking(compiled: Compiled, state: State, rule: RuleSpec) -> Ranking:
+    """Return the order of a rule's runs over an instance, with its keys written and nobody waiting."""
+    p = compiled.problem
+    ranking = Ranking(
+        ops=np.zeros(len(p.op), dtype=np.int64),
+        size=np.zeros((len(p.group), 2), dtype=np.int64),
+        key=np.zeros((len(p.op), 2)),
+        gap=np.zeros((p.group[-1, at.GROUP_SLOT_HI] if len(p.group) else 0, 2)),
+        loss=np.zeros((len(p.group), 2)),
+        bound=np.zeros(len(p.group)),
+        chosen=np.zeros(2, dtype=np.int64),
+        best=np.zeros(1),
+    )
+    write_keys(p, state, ranking, int(rule.rule), rule.parameters())
+    return ranking
 
 
 def new_scratch(compiled: Compiled, weights: ActorWeights | None = None) -> Scratch:
@@ -97,7 +115,12 @@ class Episode:
         self.world = nominal_world(compiled) if scenario is None else scenario.world
         self.is_scenario = int(scenario is not None)
         self.state = new_state(compiled, self.world)
-        self.scratch = new_scratch(compiled, policy.weights if isinstance(policy, ActorSpec) else None)
+        if isinstance(policy, RuleSpec):
+            self.ranking = new_ranking(compiled, self.state, policy)
+            self.jobs = np.zeros((len(compiled.problem.job), 2))
+        else:
+            self.scratch = new_scratch(compiled, policy.weights)
+            self.jobs = self.scratch.jobs
 
     def run(self, temperature: float, seed: int) -> float:
         """Run from the beginning and return the weighted tardiness in days."""
@@ -105,11 +128,12 @@ class Episode:
         begin = (problem, self.world, state, self.levels, self.is_scenario)
         policy = self.policy
         if isinstance(policy, RuleSpec):
-            status = run_rule(*begin, int(policy.rule), policy.parameters(), temperature, seed)
+            rule = (int(policy.rule), policy.parameters())
+            status = run_rule(*begin, self.ranking, *rule, temperature, seed)
         else:
             rule = (int(policy.rule.rule), policy.rule.parameters())
             network = (policy.weights, float(policy.beta))
             status = run_actor(*begin, self.scratch, *rule, *network, temperature, seed)
         if status != Status.OK:
             raise RuntimeError(f"event heap overflow: {Status(status).name}\nhint: a bug in heap_capacity")
-        return state_cost(problem, state, self.scratch.jobs)
+        return state_cost(problem, state, self.jobs)

@@ -30,7 +30,8 @@ OP_INTERRUPTIBLE: Final = 7
 OP_ROLE: Final = 8  # Role
 OP_CODE: Final = 9  # Code: why it is blocked; 0 otherwise
 OP_RESERVATION: Final = 10  # its row in Problem.reservation, -1 = none
-OP_COLUMNS: Final = 11
+OP_GROUP: Final = 11  # its row in Problem.group, -1: it never waits in a queue
+OP_COLUMNS: Final = 12
 
 # --- Problem.op_work (float64) ---
 WORK_MEAN: Final = 0  # mean nominal run minutes over its eligible slots, >= 1
@@ -69,7 +70,19 @@ WC_SLOT_LO: Final = 0
 WC_SLOT_HI: Final = 1
 WC_QUEUE_LO: Final = 2  # its stretch of State.queue
 WC_QUEUE_HI: Final = 3
-WC_COLUMNS: Final = 4
+WC_GROUP_LO: Final = 4  # its rows in Problem.group
+WC_GROUP_HI: Final = 5
+WC_COLUMNS: Final = 6
+
+# --- Problem.group: operations of one family with the same eligible slots; those of a work centre are
+# neighbours ---
+GROUP_OP: Final = 0  # one of its operations
+GROUP_LO: Final = 1  # its stretch of Ranking.ops
+GROUP_HI: Final = 2
+GROUP_SLOT_LO: Final = 3  # its stretch of Ranking.gap: one row per eligible slot
+GROUP_SLOT_HI: Final = 4
+GROUP_IS_INTERRUPTIBLE: Final = 5
+GROUP_COLUMNS: Final = 6
 
 # --- Problem.wc_mean (float64) ---
 MEAN_RUN: Final = 0  # mean nominal run minutes of its operations, >= 1
@@ -113,7 +126,8 @@ ST_SETUP: Final = 4
 ST_RUN: Final = 5
 ST_ARRIVAL: Final = 6  # minute at which it joined its queue
 ST_CODE: Final = 7  # Code
-ST_COLUMNS: Final = 8
+ST_PLACE: Final = 8  # its place in State.queue while it waits there
+ST_COLUMNS: Final = 9
 
 # --- State.slot ---
 SS_FREE: Final = 0
@@ -194,6 +208,7 @@ class Problem(NamedTuple):
         machine: int64 (machines, MACHINE_COLUMNS).
         wc: int64 (work centres, WC_COLUMNS).
         wc_mean: float64 (work centres, MEAN_COLUMNS).
+        group: int64 (groups, GROUP_COLUMNS).
         setup: int64 flat cube [work centre, from family + 1, to family], -1 = no rule; length 0 = no rules.
         cal_of: int64 (machines, 3), calendar of each machine and level.
         cal_off: int64 (calendars + 1,), rows of the three arrays below.
@@ -217,6 +232,7 @@ class Problem(NamedTuple):
     machine: Ints
     wc: Ints
     wc_mean: Floats
+    group: Ints
     setup: Ints
     cal_of: Ints
     cal_off: Ints
@@ -271,6 +287,31 @@ class Scratch(NamedTuple):
     logits: Singles
     hidden: Singles
     jobs: Floats
+
+
+class Ranking(NamedTuple):
+    """The waiting operations of a rule's run by urgency; see `kernel/ranking.py`.
+
+    Attributes:
+        ops: int64 (operations,), each group has its own stretch: the late ones from its beginning, the early
+            ones from its end, the most urgent of either nearest to the middle.
+        size: int64 (groups, 2), late and early operations of each group.
+        key: float64 (operations, 2), what late and early operations are ordered by.
+        gap: float64 (eligible slots of all groups, 2), what late and early operations lose at least there.
+        loss: float64 (groups, 2), scratch: what late and early operations lose at least on a free slot.
+        bound: float64 (groups,), scratch: what no waiting operation of the group can exceed.
+        chosen: int64 (2,), scratch: best operation so far, -1 = none, and its eligible pair.
+        best: float64 (1,), scratch: its index.
+    """
+
+    ops: Ints
+    size: Ints
+    key: Floats
+    gap: Floats
+    loss: Floats
+    bound: Floats
+    chosen: Ints
+    best: Floats
 
 
 class State(NamedTuple):

@@ -1,6 +1,6 @@
 """What a policy sees, by name: 132 local numbers, a mask of 2 x 11, and the critic's global state.
 
-Names and sizes only; the numbers are computed in `kernel/features.py`, in this order. The schema hash goes
+Names and sizes only; the numbers are computed in `kernel/observe.py`, in this order. The schema hash goes
 into every stored model: a model that was trained on another order or meaning is refused.
 
 All features are scaled to roughly [-3, 3]. Minutes of work are divided by the work centre's mean run

@@ -12,9 +12,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from shopfloor.engine.kernel.events import assign, begin, finish, next_decision
-from shopfloor.engine.kernel.features import act, forced_choice, observe
+from shopfloor.engine.kernel.act import act, forced_choice
+from shopfloor.engine.kernel.events import begin, finish, next_decision
 from shopfloor.engine.kernel.jit import entry, inlined
+from shopfloor.engine.kernel.observe import observe
+from shopfloor.engine.kernel.starts import assign
 from shopfloor.engine.kernel.streams import gumbel
 from shopfloor.engine.layout import (
     CLOCK_STATUS,

@@ -7,11 +7,14 @@ from __future__ import annotations
 
 import numpy as np
 
-from shopfloor.engine.kernel.batch import copy_state
-from shopfloor.engine.kernel.events import assign, begin, finish, next_decision
-from shopfloor.engine.kernel.features import forced_choice, job_estimates, observe, state_cost
+from shopfloor.engine.kernel.act import forced_choice
+from shopfloor.engine.kernel.estimates import job_estimates, state_cost
+from shopfloor.engine.kernel.events import begin, finish, next_decision
+from shopfloor.engine.kernel.fork import copy_state
 from shopfloor.engine.kernel.jit import entry
+from shopfloor.engine.kernel.observe import observe
 from shopfloor.engine.kernel.rules import rule_step
+from shopfloor.engine.kernel.starts import assign
 from shopfloor.engine.kernel.streams import uniform
 from shopfloor.engine.layout import (
     CLOCK_DECISIONS,

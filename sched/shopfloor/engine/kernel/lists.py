@@ -8,7 +8,7 @@ again without it.
 from __future__ import annotations
 
 from shopfloor.engine.kernel.events import finish
-from shopfloor.engine.kernel.jit import entry
+from shopfloor.engine.kernel.jit import entry, inlined
 from shopfloor.engine.kernel.timing import earliest, setup_minutes
 from shopfloor.engine.layout import (
     CLOCK_DECISIONS,
@@ -162,38 +162,62 @@ def _place_pin(problem: Problem, state: State, op: int, ready: int, level: int) 
     return True
 
 
+@inlined
+def _later(state: State, a: int, b: int) -> int:
+    """Return whichever of two operations starts later; -1 = none."""
+    if a < 0 or b < 0:
+        return max(a, b)
+    return a if state.op[a, ST_START] > state.op[b, ST_START] else b
+
+
+@entry
+def _find_predecessors(problem: Problem, state: State) -> None:
+    """Write the operation that each placed reservation follows on its slot into `state.queue`, -1 = none."""
+    before = state.queue
+    n = problem.reservation.shape[0]
+    before[:n] = -1
+    for op in range(problem.op.shape[0]):
+        slot = state.op[op, ST_SLOT]
+        if slot < 0 or state.op[op, ST_STATUS] != _DONE:
+            continue
+        for r in range(problem.slot[slot, SLOT_RES_LO], problem.slot[slot, SLOT_RES_HI]):
+            if problem.reservation[r, RES_START] > state.op[op, ST_START]:
+                before[r] = _later(state, before[r], op)
+                break
+    for r in range(1, n):
+        if problem.reservation[r, RES_SLOT] == problem.reservation[r - 1, RES_SLOT]:
+            before[r] = _later(state, before[r], before[r - 1])
+
+
 @entry
 def _settle_pins(problem: Problem, state: State, levels: Ints) -> None:
     """Give each placed pin the setup that its real predecessor on the slot asks for."""
+    has_pins = False
+    for r in range(problem.reservation.shape[0]):
+        has_pins = has_pins or problem.reservation[r, RES_IS_PIN] == 1
+    if not has_pins:
+        return
+    _find_predecessors(problem, state)
     for r in range(problem.reservation.shape[0]):
         pinned = problem.reservation[r, RES_OP]
         if problem.reservation[r, RES_IS_PIN] == 0 or state.op[pinned, ST_STATUS] != _DONE:
             continue
         slot = problem.reservation[r, RES_SLOT]
         before = problem.slot[slot, SLOT_FAMILY]
-        last = -(1 << 60)
-        for op in range(problem.op.shape[0]):
-            if state.op[op, ST_STATUS] == _DONE and state.op[op, ST_SLOT] == slot:
-                start = state.op[op, ST_START]
-                if last < start < state.op[pinned, ST_START]:
-                    last = start
-                    before = problem.op[op, OP_FAMILY]
+        if state.queue[r] >= 0:
+            before = problem.op[state.queue[r], OP_FAMILY]
         for pair in range(problem.op[pinned, OP_ELIG_LO], problem.op[pinned, OP_ELIG_HI]):
-            if problem.elig[pair, ELIG_SLOT] == slot:
-                machine = problem.slot[slot, SLOT_MACHINE]
-                setup = setup_minutes(problem, machine, before, problem.op[pinned, OP_FAMILY])
-                run = problem.elig[pair, ELIG_RUN]
-                _, end = earliest(
-                    problem,
-                    machine,
-                    levels[pinned],
-                    state.op[pinned, ST_START],
-                    setup + run,
-                    problem.op[pinned, OP_INTERRUPTIBLE],
-                )
-                state.op[pinned, ST_SETUP] = setup
-                state.op[pinned, ST_RUN] = run
-                state.op[pinned, ST_END] = end
+            if problem.elig[pair, ELIG_SLOT] != slot:
+                continue
+            machine = problem.slot[slot, SLOT_MACHINE]
+            setup = setup_minutes(problem, machine, before, problem.op[pinned, OP_FAMILY])
+            run = problem.elig[pair, ELIG_RUN]
+            start = state.op[pinned, ST_START]
+            is_interruptible = problem.op[pinned, OP_INTERRUPTIBLE]
+            _, end = earliest(problem, machine, levels[pinned], start, setup + run, is_interruptible)
+            state.op[pinned, ST_SETUP] = setup
+            state.op[pinned, ST_RUN] = run
+            state.op[pinned, ST_END] = end
 
 
 @entry

@@ -1,5 +1,4 @@
-"""Dispatching rules: a log-index per waiting operation, the larger the more urgent, and the run of a whole
-rule.
+"""Dispatching rules: a log-index per waiting operation, the larger the more urgent, and one decision by it.
 
 Every index is on a log-like scale (a difference of 1 is a factor of e for the multiplicative rules), so
 that one temperature means the same for all of them and a policy can learn a residual. Minutes of work
@@ -15,19 +14,11 @@ from __future__ import annotations
 
 import math
 
-from shopfloor.engine.kernel.events import (
-    assign,
-    begin,
-    finish,
-    is_free,
-    next_decision,
-    nominal_end,
-)
 from shopfloor.engine.kernel.jit import entry, inlined
+from shopfloor.engine.kernel.starts import assign, best_pair
 from shopfloor.engine.kernel.streams import gumbel, uniform
 from shopfloor.engine.kernel.timing import setup_minutes
 from shopfloor.engine.layout import (
-    CLOCK_STATUS,
     CLOCK_TIME,
     ELIG_RUN,
     ELIG_SLOT,
@@ -35,8 +26,6 @@ from shopfloor.engine.layout import (
     JOB_RELEASE,
     MEAN_RUN,
     MEAN_SETUP,
-    OP_ELIG_HI,
-    OP_ELIG_LO,
     OP_FAMILY,
     OP_JOB,
     OP_SEQUENCE,
@@ -109,20 +98,6 @@ def log_index(
 
 
 @inlined
-def best_pair(problem: Problem, world: World, state: State, op: int, level: int) -> int:
-    """Return the eligible pair whose free slot finishes the operation first (ties: lower slot), or -1."""
-    best = -1
-    best_end = 0
-    for pair in range(problem.op[op, OP_ELIG_LO], problem.op[op, OP_ELIG_HI]):
-        if is_free(state, problem.elig[pair, ELIG_SLOT]):
-            end = nominal_end(problem, world, state, op, pair, level)
-            if end >= 0 and (best < 0 or end < best_end):
-                best = pair
-                best_end = end
-    return best
-
-
-@inlined
 def pair_index(
     problem: Problem, state: State, op: int, pair: int, rule: int, par: Floats, seed: int
 ) -> float:
@@ -164,26 +139,3 @@ def rule_step(
             chosen_pair = pair
             chosen_index = index
     assign(problem, world, state, chosen, chosen_pair, levels[chosen])
-
-
-@entry
-def run_rule(
-    problem: Problem,
-    world: World,
-    state: State,
-    levels: Ints,
-    is_scenario: int,
-    rule: int,
-    par: Floats,
-    temperature: float,
-    seed: int,
-) -> int:
-    """Run one episode with a rule from `begin` to `finish`; return a `Status`."""
-    begin(problem, world, state, levels, is_scenario)
-    while True:
-        w = next_decision(problem, world, state, levels)
-        if w < 0:
-            break
-        rule_step(problem, world, state, levels, w, rule, par, temperature, seed)
-    finish(problem, state)
-    return state.clock[CLOCK_STATUS]
