@@ -16,10 +16,12 @@ from numba.extending import intrinsic
 from shopfloor.engine.actor import ActorSpec
 from shopfloor.engine.arrays import Compiled
 from shopfloor.engine.episode import Episode
+from shopfloor.engine.kernel.act import act, forced_choice
 from shopfloor.engine.kernel.actor import choose, forward
-from shopfloor.engine.kernel.events import assign, begin, finish, next_decision
-from shopfloor.engine.kernel.features import act, forced_choice, observe
+from shopfloor.engine.kernel.events import begin, finish, next_decision
 from shopfloor.engine.kernel.jit import entry
+from shopfloor.engine.kernel.observe import observe
+from shopfloor.engine.kernel.starts import assign
 
 
 @intrinsic

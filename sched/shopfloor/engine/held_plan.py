@@ -14,7 +14,8 @@ from shopfloor.domain.instance import Operation
 from shopfloor.domain.open_time import BEYOND_HORIZON
 from shopfloor.domain.plant import Machine
 from shopfloor.domain.schedule import ScheduledOperation
-from shopfloor.engine.arrays import Compiled, run_minutes
+from shopfloor.engine.arrays import Compiled
+from shopfloor.engine.compile_operations import run_minutes
 from shopfloor.engine.dispatch import Outcome, greedy_list
 from shopfloor.engine.layout import Code
 

@@ -22,7 +22,8 @@ from itertools import pairwise
 import numpy as np
 
 from shopfloor.engine import layout as at
-from shopfloor.engine.arrays import STRETCH_SPAN, Compiled
+from shopfloor.engine.arrays import Compiled
+from shopfloor.engine.compile_calendars import STRETCH_SPAN
 from shopfloor.engine.layout import Role
 from shopfloor.policies.exact_decode import Decoder
 

@@ -28,7 +28,6 @@ from shopfloor.domain.plan_changes import Place, compare_plans
 from shopfloor.domain.schedule import Schedule
 from shopfloor.web.gantt_data import gantt_data
 
-
 SCRIPTS = ("gantt_picture.js", "gantt_axis.js", "gantt_changes.js", "gantt_controls.js")
 """Of the page, in this order, in one scope."""
 
