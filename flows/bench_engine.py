@@ -80,7 +80,7 @@ def run_bench_engine(*, n_rounds: int, seconds: float, is_quick: bool, say: Say)
     began = time.monotonic()
     wanted = ["engine", "env"] if is_quick else list(PLAYERS)
     with _players(wanted, say) as (players, missing):
-        rounds = _play(players, n_rounds, seconds, say)
+        rounds = _play(players, missing, (n_rounds, seconds), say)
         about = {name: player.about for name, player in players.items()} | missing
     rows = [_ratio_row(goal, rounds, missing) for goal in RATIOS if not is_quick]
     rows += _own_rows(rounds)
@@ -96,10 +96,10 @@ def _players(names: list[str], say: Say) -> Iterator[tuple[dict[str, Player], di
     missing: dict[str, str] = {}
     try:
         for name in names:
-            say(f"starting {name} (kernels are compiled first where they are not cached yet)")
+            say(f"starting {name}")
             python, script = PLAYERS[name]
             try:
-                running[name] = Player(python, script, _arguments(name))
+                running[name] = Player(python, script, _arguments(name), say=say)
             except PlayerMissing as reason:
                 missing[name] = str(reason)
                 say(f"{name} is left out: {reason}")
@@ -115,7 +115,9 @@ def _arguments(name: str) -> list[str]:
     return [str(path) for path in found[:1]]
 
 
-def _play(players: dict[str, Player], n_rounds: int, seconds: float, say: Say) -> Rounds:
+def _play(players: dict[str, Player], missing: dict[str, str], size: tuple[int, float], say: Say) -> Rounds:
+    """Ask everybody once per round; who fails is left out from then on."""
+    n_rounds, seconds = size
     order = list(dict.fromkeys(meter for goal in RATIOS for meter in (goal.ours, goal.peer)))
     order += [Meter("engine", name) for name in ("schedule_plant", "latency", "validate")]
     order += [Meter("engine", name) for name in _scale_meters(players)]
@@ -123,8 +125,13 @@ def _play(players: dict[str, Player], n_rounds: int, seconds: float, say: Say) -
     for number in range(n_rounds):
         say(f"round {number + 1} of {n_rounds}")
         for meter in order:
-            if meter.player in players:
+            if meter.player not in players or meter.player in missing:
+                continue
+            try:
                 rounds[meter].append(players[meter.player].ask(meter.name, seconds))
+            except PlayerMissing as reason:
+                missing[meter.player] = str(reason)
+                say(f"{meter.player} is left out from here: {reason}")
     return rounds
 
 
@@ -228,6 +235,7 @@ def _start_rows(n_starts: int, *, is_quick: bool, say: Say) -> list[BenchRow]:
         say("compiling the kernels of a rule from nothing")
         with tempfile.TemporaryDirectory() as empty:
             cold = run_child("our_start.py", [str(FACTORY_JOBS)], cache=Path(empty))
+        say(f"compiled in {cold['first_call_s']:.1f} CPU seconds")
         what = "the same with an empty kernel cache, CPU"
         rows.append(row_of("G19", what, [cold["cpu_s"]], unit="s", must=20, at_least=False))
     return rows

@@ -5,12 +5,13 @@ Ours and the peers speak the line protocol of `benchmarks/meters.py`. Nothing is
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import subprocess
 import sys
-import tempfile
-from collections.abc import Sequence
+import threading
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TextIO
@@ -64,31 +65,44 @@ class Round:
 class Player:
     """A running player; `close` ends it."""
 
-    def __init__(self, python: Path, script: str, arguments: Sequence[str] = ()) -> None:
+    def __init__(
+        self,
+        python: Path,
+        script: str,
+        arguments: Sequence[str] = (),
+        *,
+        say: Callable[[str], None] = lambda line: None,
+    ) -> None:
         """Start the process and wait until it is ready, kernels compiled.
+
+        Args:
+            say: Hears which kernels it compiles, and how long that takes.
 
         Raises:
             PlayerMissing: Its interpreter is not built, or it ended before it was ready.
         """
         if not python.exists():
             raise PlayerMissing(f"peer not built: run {HOW_TO_BUILD}")
-        self._errors = tempfile.TemporaryFile("w+")  # noqa: SIM115 - open as long as the process
         self._process = subprocess.Popen(
             [str(python), str(SCRIPTS / script), *arguments],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            stderr=self._errors,
+            stderr=subprocess.PIPE,
             text=True,
             env=os.environ | {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"},
         )
+        self._last_words = "no output"
+        self._listener = threading.Thread(target=self._listen, args=(say,), daemon=True)
+        self._listener.start()
         ready = self._answer()
         self.about = str(ready["ready"])
         self.meters: tuple[str, ...] = tuple(ready["meters"])
 
     def ask(self, meter: str, seconds: float) -> Round:
         """Return one round of at least so many CPU seconds."""
-        self._pipe(self._process.stdin).write(json.dumps({"meter": meter, "seconds": seconds}) + "\n")
-        self._pipe(self._process.stdin).flush()
+        with contextlib.suppress(BrokenPipeError):  # it has died: its last words are read below
+            self._pipe(self._process.stdin).write(json.dumps({"meter": meter, "seconds": seconds}) + "\n")
+            self._pipe(self._process.stdin).flush()
         row = self._answer()
         if "error" in row:
             raise PlayerMissing(f"meter {meter!r} failed: {row['error']}")
@@ -96,13 +110,12 @@ class Player:
 
     def close(self) -> None:
         """End the process."""
-        self._end()
-        self._errors.close()
-
-    def _end(self) -> None:
-        self._pipe(self._process.stdin).close()
+        with contextlib.suppress(BrokenPipeError):
+            self._pipe(self._process.stdin).close()
         self._process.wait(timeout=30)
+        self._listener.join()
         self._pipe(self._process.stdout).close()
+        self._pipe(self._process.stderr).close()
 
     def _answer(self) -> dict[str, Any]:
         for line in self._pipe(self._process.stdout):
@@ -110,11 +123,15 @@ class Player:
             if line.startswith("{"):
                 answer: dict[str, Any] = json.loads(line)
                 return answer
-        self._end()
-        self._errors.seek(0)
-        last = (self._errors.read().strip().splitlines() or ["no output"])[-1]
-        self._errors.close()
-        raise PlayerMissing(f"player ended with {self._process.returncode}: {last[:200]}")
+        self.close()
+        raise PlayerMissing(f"player ended with {self._process.returncode}: {self._last_words[:200]}")
+
+    def _listen(self, say: Callable[[str], None]) -> None:
+        """Keep the last line of stderr and pass on what is said about compiling."""
+        for line in self._pipe(self._process.stderr):
+            self._last_words = line.strip() or self._last_words
+            if line.startswith("kernel"):
+                say(line.strip())
 
     @staticmethod
     def _pipe(pipe: Any) -> TextIO:

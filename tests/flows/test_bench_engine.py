@@ -55,8 +55,10 @@ def test_a_player_answers_rounds_and_a_broken_one_says_why(
     (tmp_path / "counts.py").write_text(
         "from meters import serve\n"
         "def broken():\n    raise ValueError('no such day')\n"
+        "def killed():\n    raise SystemExit('slain by an angry player')\n"
         "print('noise')\n"
-        "serve('a counter', {'count': lambda: {'amount': 2, 'beside': 7}, 'broken': broken})\n"
+        "count = lambda: {'amount': 2, 'beside': 7}\n"
+        "serve('a counter', {'count': count, 'broken': broken, 'killed': killed})\n"
     )
     (tmp_path / "dies.py").write_text("raise SystemExit('out of beans')\n")
     player = Player(bench_players.OUR_PYTHON, "counts.py")
@@ -67,6 +69,8 @@ def test_a_player_answers_rounds_and_a_broken_one_says_why(
         assert made.beside["beside"] == 7
         with pytest.raises(PlayerMissing, match="no such day"):
             player.ask("broken", 0.01)
+        with pytest.raises(PlayerMissing, match="slain by an angry player"):
+            player.ask("killed", 0.01)
     finally:
         player.close()
     with pytest.raises(PlayerMissing, match="out of beans"):
