@@ -141,7 +141,7 @@ def test_the_plant_model_never_gets_below_the_optimum_and_its_plan_is_valid(buil
 def test_any_plan_of_a_random_plant_is_valid_and_scored_as_the_domain_scores_it(seed):
     compiled = compile_instance(random_instance(seed, tidy=True))
     warm = dispatch(compiled, RuleSpec(Rule.ATCS))
-    found = solve_reference(compiled, warm=warm, seconds=0.5)
+    found = solve_reference(compiled, warm=warm, seconds=0.3)
     plan = to_schedule(compiled, found.outcome, "exact")
     assert validate(compiled.instance, plan) == ()
     assert found.cost <= quick_cost(compiled, warm)

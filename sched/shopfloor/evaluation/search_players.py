@@ -150,7 +150,7 @@ def search_player(objective: Objective, *, seconds: float, workers: int, specs: 
 def reference_player(*, seconds: float, workers: int, specs: Sequence[RuleSpec]) -> Player:
     """Return CP-SAT warm-started from the best tuned rule, held to CPU seconds (workers x seconds).
 
-    On a busy machine it may take up to four times the wall seconds to get its CPU.
+    On a busy machine it may take up to six times the wall seconds to get its CPU.
     """
 
     def plan(compiled: Compiled, seed: int) -> tuple[Outcome, dict[str, float | str]]:
@@ -158,7 +158,7 @@ def reference_player(*, seconds: float, workers: int, specs: Sequence[RuleSpec])
         found = solve_reference(
             compiled,
             warm=warm,
-            seconds=4 * seconds,
+            seconds=6 * seconds,
             workers=workers,
             seed=seed,
             cpu_seconds=workers * seconds,

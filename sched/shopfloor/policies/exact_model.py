@@ -30,6 +30,7 @@ class CpModel:
         present: Literal of each (operation, slot); a slot that is the only one has None.
         scale: Objective units of one weighted minute on the axis (or of one minute of makespan).
         offset: What the objective leaves out, in its units.
+        is_hinted: Whether a complete solution is hinted.
     """
 
     model: cp_model.CpModel
@@ -37,6 +38,7 @@ class CpModel:
     present: dict[tuple[int, int], Any] = field(default_factory=dict)
     scale: int = 1
     offset: int = 0
+    is_hinted: bool = False
 
     def slots_of(self, value: Any) -> dict[int, int]:
         """Return the slot of each operation; `value` reads a literal."""
@@ -53,7 +55,7 @@ def build_model(
         is_makespan: Minimise the last end instead of weighted tardiness.
         hint: (slot, start) of each operation: a complete solution of this model.
     """
-    built = CpModel(cp_model.CpModel())
+    built = CpModel(cp_model.CpModel(), is_hinted=hint is not None)
     model = built.model
     on_slot: dict[int, list[Any]] = {}
     end: dict[int, Any] = {}
