@@ -28,6 +28,11 @@ def entry(function: Function) -> Function:
     return cast(Function, numba.njit(**_UNCOUNTED)(function))
 
 
+def threaded(function: Function) -> Function:
+    """Compile an entry that lets other Python threads run beside it; it must not allocate."""
+    return cast(Function, numba.njit(nogil=True, **_UNCOUNTED)(function))
+
+
 def inlined(function: Function) -> Function:
     """Compile a helper that LLVM inlines into each caller; it must not allocate."""
     return cast(Function, numba.njit(forceinline=True, **_UNCOUNTED)(function))
