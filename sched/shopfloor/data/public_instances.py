@@ -237,7 +237,9 @@ def read_set(folder: Path, name: str, only: Sequence[str] = ()) -> list[PublicIn
     inside = folder / SETS[name]
     paths = sorted(inside.glob("*.txt"))
     if not paths:
-        raise InvalidInstance(f"no instances in {inside}\nhint: --folder is the folder that holds {SETS[name]}")
+        raise InvalidInstance(
+            f"no instances in {inside}\nhint: --folder is the folder that holds {SETS[name]}"
+        )
     bounds = read_bounds(folder)
     found = [read_file(path, bounds.get(f"{SETS[name]}/{path.name}")) for path in paths]
     return [item for item in found if not only or item.name in only]

@@ -28,9 +28,7 @@ def instance_of(public: PublicInstance) -> Instance:
     weights = public.weights or (1,) * len(public.jobs)
     kind = "all" if public.is_flexible else "M{:04d}"
     plant = Plant(tuple(Machine(f"M{m:04d}", kind.format(m)) for m in range(public.n_machines)))
-    jobs = tuple(
-        Job(f"J{j:04d}", "any", float(weights[j]), 0, due[j]) for j in range(len(public.jobs))
-    )
+    jobs = tuple(Job(f"J{j:04d}", "any", float(weights[j]), 0, due[j]) for j in range(len(public.jobs)))
     operations = []
     for j, job in enumerate(public.jobs):
         previous = None
@@ -75,5 +73,10 @@ def compile_public(public: PublicInstance) -> Compiled:
             work[op[i, at.OP_PRED], at.WORK_AFTER] = work[i, at.WORK_MEAN] + work[i, at.WORK_AFTER]
     exact = problem._replace(op=op, op_work=work, elig=np.array(pairs, dtype=np.int64))
     return Compiled(
-        exact, compiled.instance, compiled.operation_ids, compiled.job_ids, compiled.slots, compiled.work_centres
+        exact,
+        compiled.instance,
+        compiled.operation_ids,
+        compiled.job_ids,
+        compiled.slots,
+        compiled.work_centres,
     )

@@ -206,7 +206,9 @@ def best_in_block(
 
 
 @inlined
-def _chosen_move(graph: Graph, plan: Sequences, memory: Memory, makespan: int, goal: int, counts: Ints) -> bool:
+def _chosen_move(
+    graph: Graph, plan: Sequences, memory: Memory, makespan: int, goal: int, counts: Ints
+) -> bool:
     """Look at all moves of one critical path; False = there is none, the plan is optimal."""
     ties = 0
     last = len(plan.order)
