@@ -13,6 +13,7 @@ import typer
 
 from flows import (
     cli_bench,
+    cli_bench_public,
     cli_bench_search,
     cli_daily,
     cli_explain,
@@ -211,6 +212,7 @@ def up(
 
 cli_bench.register(app)
 cli_bench_search.register(cli_bench.bench_app)
+cli_bench_public.register(cli_bench.bench_app)
 cli_daily.register(app)
 cli_explain.register(app)
 cli_export.register(app)

@@ -6,6 +6,7 @@ It shares no code with a solver or with the engine's arrays: the instance's own 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 from shopfloor.data.public_instances import PublicInstance
 from shopfloor.domain.errors import InvalidPlan
@@ -51,7 +52,7 @@ def checked_value(public: PublicInstance, plan: Sequence[Placed]) -> int:
         completion.append(ready)
     for machine, stretches in on_machine.items():
         stretches.sort()
-        for (_, end), (start, _) in zip(stretches, stretches[1:], strict=False):
+        for (_, end), (start, _) in pairwise(stretches):
             if start < end:
                 raise InvalidPlan(
                     f"{public.name}: machine {machine} has two operations at {start}\nhint: a bug"

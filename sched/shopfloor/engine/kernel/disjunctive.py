@@ -104,7 +104,7 @@ UNDO_RUN = 6
 def below(plan: Sequences, n: int) -> int:
     """Return a random integer in 0..n-1."""
     plan.dice[0] += _GOLDEN
-    return np.int64(mix(plan.dice[0]) >> np.uint64(33)) % np.int64(n)
+    return int(np.int64(mix(plan.dice[0]) >> np.uint64(33)) % np.int64(n))
 
 
 @inlined
