@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 from flows.reproduce import reproduce_run
 from flows.run import DailyOptions, run_daily
-from shopfloor.data.connection import create_tables, open_database
+from shopfloor.data.connection import open_database
 from shopfloor.data.plans import active_run, list_runs
 from shopfloor.data.seed import load_frames
 from shopfloor.data.tables import schedule_runs
@@ -85,20 +85,22 @@ def test_a_run_gives_its_plan_again(database, database_url, frames, use, tmp_pat
     assert reproduce_run().run_id == second.run_id
 
 
-def test_the_same_data_in_two_places_gives_the_same_plan_and_one_place_keeps_one(frames, use, tmp_path):
+@pytest.mark.mariadb
+def test_the_same_data_in_two_databases_gives_the_same_plan_and_each_keeps_one(
+    sqlite_url, fresh_mariadb_url, frames, use, tmp_path
+):
     hashes = []
-    for name in ("here", "there"):
-        home = tmp_path / name
-        url = f"sqlite:///{tmp_path / name}.db"
-        engine = open_database(url)
-        create_tables(engine)
+    for name, url in (("here", sqlite_url), ("there", fresh_mariadb_url)):
+        home, engine = tmp_path / name, open_database(url)
         use(home, url)
         _plant(engine, frames, home, tmp_path)
         report = _daily()
         again = _daily()
         assert (report.status, again.status) == ("written", "already_there")
         assert again.run_id == report.run_id and len(list_runs(engine)) == 1
-        hashes.append(active_run(engine).run.plan_hash)
+        run = active_run(engine).run
+        hashes.append((run.data_hash, run.plan_hash, run.run_key))
+        engine.dispose()
     assert hashes[0] == hashes[1]
 
 
