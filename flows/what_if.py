@@ -102,7 +102,13 @@ def ask_what_if(
         from shopfloor.web.gantt import render_gantt
 
         render_gantt(
-            found.after.instance, found.after.schedule, gantt, title="What if", kpis=found.after.kpis
+            found.after.instance,
+            found.after.schedule,
+            gantt,
+            title="What if",
+            kpis=found.after.kpis,
+            before=found.before.schedule,
+            before_name="the plan without the change",
         )
     return report_of(
         found,

@@ -21,7 +21,7 @@ from shopfloor.domain.blocks import Block
 from shopfloor.domain.schedule import ScheduledOperation
 from shopfloor.web.export_csv import level_name
 from shopfloor.web.export_ics_zone import zone_lines
-from shopfloor.web.plan_export import PlanExport
+from shopfloor.web.plan_export import PlanExport, due_text
 
 MAX_OCTETS = 75
 FIXED = {"approved", "confirmed", "in_progress"}
@@ -103,7 +103,7 @@ def _events(export: PlanExport, item: ScheduledOperation) -> Iterator[str]:
     if operation is not None:
         notes.append(f"family {operation.family}")
     if job is not None:
-        notes.append(f"due {export.local(job.due):%Y-%m-%d %H:%M}")
+        notes.append(f"due {due_text(export.local(job.due))}")
         if late is not None and late > job.due:
             notes.append(f"job is {late - job.due} min late")
     notes += [f"level {level_name(item.level)}", f"status {status}"]

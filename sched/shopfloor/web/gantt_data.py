@@ -20,6 +20,7 @@ from shopfloor.domain.plan_changes import PlanChanges
 from shopfloor.domain.plant import Machine
 from shopfloor.domain.schedule import Schedule, ScheduledOperation
 from shopfloor.web.gantt_changes import change_summary, job_entries, old_place
+from shopfloor.web.plan_export import due_text
 
 TICK_HOURS = range(0, 24, 3)
 LEVEL_NAMES = ("regular", "with overtime", "with overtime and night")
@@ -134,7 +135,7 @@ class _Picture:
                 "family": job.family,
                 "weight": job.weight,
                 "due": job.due,
-                "dueText": self._due_text(job.due),
+                "dueText": due_text(self._local(job.due)),
                 "end": self.completion[job.job_id],
                 "endText": self._text(self.completion[job.job_id]),
                 "late": max(0, self.completion[job.job_id] - job.due),
@@ -200,13 +201,6 @@ class _Picture:
 
     def _text(self, minute: int) -> str:
         return self._local(minute).strftime("%a %Y-%m-%d %H:%M")
-
-    def _due_text(self, minute: int) -> str:
-        """Return a due minute; midnight is the end of the due day, and people call it by that day."""
-        local = self._local(minute)
-        if (local.hour, local.minute) != (0, 0):
-            return self._text(minute)
-        return (local.date() - timedelta(days=1)).strftime("%a %Y-%m-%d 24:00")
 
 
 def tiles(kpis: Kpis) -> list[list[str]]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import cached_property
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -200,6 +200,13 @@ class PlanExport:
     def _late(self, job_id: str) -> int | None:
         job, end = self.instance.job_by_id.get(job_id), self.job_end.get(job_id)
         return None if job is None or end is None else max(0, end - job.due)
+
+
+def due_text(local: datetime) -> str:
+    """Return a due instant for people; midnight is the end of the due day, and they call it by that day."""
+    if (local.hour, local.minute) != (0, 0):
+        return f"{local:%a %Y-%m-%d %H:%M}"
+    return f"{local.date() - timedelta(days=1):%a %Y-%m-%d} 24:00"
 
 
 def _change(export: PlanExport, operation_id: str) -> dict[str, Any]:
