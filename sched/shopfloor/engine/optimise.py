@@ -1,22 +1,45 @@
 """The best plan that a budget buys: start from rules and policy samples, improve to the deadline, guard.
 
-The incumbent is a complete plan at every moment. The same instance, budget of iterations and seed give the
-same plan, as long as the deadline did not cut the search short.
+The incumbent is a complete plan at every moment. The same instance, specs, budget of iterations and seed give
+the same plan, as long as the deadline did not cut the search short.
+
+The guard keeps only plans that are no worse than the plant's greedy on weighted tardiness, mean tardiness,
+on-time rate, overtime hours and spread of utilisation; greedy itself passes, so there always is one.
 """
 
 from __future__ import annotations
 
+import math
+import threading
 import time
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass
 
+import numpy as np
+
+from shopfloor.domain.bounds import earliest_completions
+from shopfloor.engine import layout as at
 from shopfloor.engine.actor import ActorSpec
 from shopfloor.engine.arrays import Compiled
-from shopfloor.engine.dispatch import Outcome, best_of, dispatch, greedy_list, quick_cost
+from shopfloor.engine.dispatch import Outcome
+from shopfloor.engine.kernel.guard import F_MOVED, F_OVERTIME
+from shopfloor.engine.layout import Floats
 from shopfloor.engine.objective import Objective
+from shopfloor.engine.portfolio import starting_plans
 from shopfloor.engine.rules import RuleSpec
+from shopfloor.engine.search import Chain, Cooling, figures_of, new_chain
+from shopfloor.engine.search_state import InfeasibleStart, cost_of, sequences_of, weights_of
 
 OnBetter = Callable[[Outcome], None]
+
+START_SHARE = 0.3
+"""Share of the seconds that starting plans may take."""
+
+POLL_S = 0.05
+"""Wall seconds between two looks at what the chains have found."""
+
+_EPSILON = 1e-9
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,12 +52,28 @@ class Budget:
         seconds: Wall seconds from the call after which the incumbent is returned.
         workers: Chains side by side, each on one core with its own seed.
         samples: Runs of each policy among the starts; rules run once each.
+        stop_after: Moves after which each worker stops although more were planned: repeats a run that the
+            deadline cut.
     """
 
     iterations: int | None = None
     seconds: float = 5.0
     workers: int = 1
     samples: int = 32
+    stop_after: tuple[int, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What the guard allows beyond greedy.
+
+    Attributes:
+        overtime_hours: More overtime than greedy's.
+        max_moved: Operations that may move against the active plan; None = any.
+    """
+
+    overtime_hours: float = 0.0
+    max_moved: int | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,7 +88,8 @@ class Optimised:
         iterations: Moves tried by each worker.
         guard_acted: The cheapest plan was worse than greedy on a guarded figure, and a dearer one was taken.
         seconds: Wall time.
-        trace: (wall seconds, cost) of each improvement, first worker.
+        trace: (wall seconds since the search began, cost) of each improvement, best worker.
+        planned: Moves that each worker was to try.
     """
 
     outcome: Outcome
@@ -60,11 +100,13 @@ class Optimised:
     guard_acted: bool
     seconds: float
     trace: tuple[tuple[float, float], ...] = ()
+    planned: int = 0
 
 
 def plan_cost(compiled: Compiled, outcome: Outcome, objective: Objective) -> float:
     """Return the cost of a plan by the objective."""
-    return objective.tardiness * quick_cost(compiled, outcome)
+    plan = sequences_of(compiled, outcome, is_retimed=False)
+    return cost_of(compiled, plan, weights_of(compiled, objective))
 
 
 def optimise(
@@ -76,26 +118,177 @@ def optimise(
     starts: Sequence[RuleSpec | ActorSpec] = (),
     outcomes: Sequence[Outcome] = (),
     on_better: OnBetter | None = None,
+    limits: Limits | None = None,
 ) -> Optimised:
     """Return the best plan found inside the budget; never worse than greedy on a guarded figure.
 
     Args:
-        starts: Rules and policies to start from, besides the built-in rules and greedy.
-        outcomes: Finished plans to start from, for example the active one.
+        starts: Rules and policies to start from, besides the built-in rules, greedy and the active plan.
+        outcomes: Finished plans to start from.
         on_better: Called with each plan that is better than the last one it was called with.
+        limits: What the guard allows beyond greedy.
     """
-    began = time.monotonic()
-    found = [("greedy", greedy_list(compiled)), *(("given", outcome) for outcome in outcomes)]
-    for spec in starts:
-        if isinstance(spec, RuleSpec):
-            found.append((spec.name, dispatch(compiled, spec)))
+    return _Optimiser(compiled, objective, budget, seed, limits or Limits(), on_better).run(starts, outcomes)
+
+
+@dataclass(frozen=True, eq=False)
+class _Start:
+    name: str
+    outcome: Outcome
+    cost: float
+    is_safe: bool
+
+
+class _Optimiser:
+    """One call of `optimise`."""
+
+    def __init__(
+        self,
+        compiled: Compiled,
+        objective: Objective,
+        budget: Budget,
+        seed: int,
+        limits: Limits,
+        on_better: OnBetter | None,
+    ) -> None:
+        self.compiled = compiled
+        self.objective = objective
+        self.budget = budget
+        self.seed = seed
+        self.limits = limits
+        self.on_better = on_better
+        self.began = time.monotonic()
+        self.deadline = self.began + budget.seconds
+        self.told = math.inf
+        self._found: dict[int, tuple[float, Outcome]] = {}
+        self._lock = threading.Lock()
+
+    def run(self, specs: Sequence[RuleSpec | ActorSpec], outcomes: Sequence[Outcome]) -> Optimised:
+        starts, limit = self.starts(specs, outcomes)
+        best = min(starts, key=lambda start: start.cost)
+        safe = min((start for start in starts if start.is_safe), key=lambda start: start.cost)
+        self.tell(safe.cost, safe.outcome)
+        chains, planned = self.chains(best, safe, limit)
+        self.search(chains)
+        chosen = min(chains, key=lambda chain: chain.cost, default=None)
+        if chosen is None or chosen.cost >= safe.cost - _EPSILON:
+            outcome, cost = safe.outcome, safe.cost
         else:
-            found.append(("policy", best_of(compiled, spec, n=budget.samples, seed=seed)[0]))
-    costs = [plan_cost(compiled, outcome, objective) for _, outcome in found]
-    best = min(range(len(found)), key=lambda i: (costs[i], i))
-    if on_better is not None:
-        on_better(found[best][1])
-    return Optimised(
-        found[best][1], costs[best], costs[best], found[best][0], (0,) * budget.workers, False,
-        time.monotonic() - began,
-    )  # fmt: skip
+            outcome, cost = chosen.kept(), chosen.cost
+        self.tell(cost, outcome)
+        return Optimised(
+            outcome=outcome,
+            cost=cost,
+            start_cost=best.cost,
+            start_name=best.name,
+            iterations=tuple(chain.tried for chain in chains),
+            guard_acted=chosen is not None and chosen.lowest < cost - 1e-6,
+            seconds=time.monotonic() - self.began,
+            trace=tuple(chosen.trace) if chosen else (),
+            planned=planned,
+        )
+
+    def starts(
+        self, specs: Sequence[RuleSpec | ActorSpec], outcomes: Sequence[Outcome]
+    ) -> tuple[list[_Start], Floats]:
+        """Return the starting plans and the limit that greedy sets."""
+        until = self.began + START_SHARE * self.budget.seconds
+        made = starting_plans(
+            self.compiled, specs, samples=self.budget.samples, seed=self.seed, deadline=until
+        )
+        first, greedy = next(made)
+        limit = self.limit_of(greedy)
+        starts = []
+        given = (("given plan", outcome) for outcome in outcomes)
+        for name, outcome in ((first, greedy), *given, *made):
+            out = figures_of(self.compiled, outcome, self.objective)
+            is_safe = bool((out <= limit).all()) and not (outcome.code != greedy.code).any()
+            cost = plan_cost(self.compiled, outcome, self.objective)
+            starts.append(_Start(name, outcome, cost, is_safe))
+        if not any(start.is_safe for start in starts):
+            # greedy moves more than the cap allows and so does everybody: the cap cannot be kept
+            limit[F_MOVED] = np.inf
+            starts[0] = _Start(starts[0].name, starts[0].outcome, starts[0].cost, True)
+        return starts, limit
+
+    def limit_of(self, greedy: Outcome) -> Floats:
+        limit = figures_of(self.compiled, greedy, self.objective)
+        limit *= 1.0 + 1e-12
+        limit[F_OVERTIME] += 60.0 * self.limits.overtime_hours
+        limit[F_MOVED] = np.inf if self.limits.max_moved is None else self.limits.max_moved
+        return limit
+
+    def chains(self, best: _Start, safe: _Start, limit: Floats) -> tuple[list[Chain], int]:
+        """Return one chain per worker, and the moves that each is to try."""
+        budget = self.budget
+        alone = earliest_completions(self.compiled.instance)
+        ends = np.array([alone.get(job_id, 0) for job_id in self.compiled.job_ids], dtype=np.int64)
+        worth = np.maximum(self.compiled.problem.job[:, at.JOB_DUE], ends)
+
+        def chain(worker: int, start: Outcome, planned: int) -> Chain:
+            return new_chain(
+                self.compiled,
+                start,
+                objective=self.objective,
+                limit=limit,
+                safe=safe.outcome,
+                worth=worth,
+                planned=planned,
+                seed=1_000_003 * self.seed + worker,
+                cooling=cooling_of(self.compiled),
+            )
+
+        try:
+            chain(0, best.outcome, 1)
+            start = best.outcome
+        except InfeasibleStart:
+            start = safe.outcome
+        planned = budget.iterations
+        if planned is None:
+            planned = self.affordable(lambda: chain(0, start, 1_000_000))
+        return [chain(worker, start, planned) for worker in range(budget.workers)], planned
+
+    def affordable(self, make: Callable[[], Chain]) -> int:
+        """Return the moves that one core tries in what is left of the time."""
+        pilot, before = make(), time.monotonic()
+        pilot.run(200_000, before + 0.04 * max(0.0, self.deadline - before))
+        pace = pilot.tried / max(1e-6, time.monotonic() - before)
+        return max(1000, int(0.95 * pace * max(0.0, self.deadline - time.monotonic())))
+
+    def search(self, chains: list[Chain]) -> None:
+        """Run every chain on a thread of its own, and tell what they find meanwhile."""
+        stops = self.budget.stop_after or tuple(chain.planned for chain in chains)
+        with ThreadPoolExecutor(max_workers=max(1, len(chains))) as threads:
+            running = {
+                threads.submit(self.work, worker, chain, min(stop, chain.planned))
+                for worker, (chain, stop) in enumerate(zip(chains, stops, strict=True))
+            }
+            while running:
+                finished, running = wait(running, timeout=POLL_S)
+                for future in finished:
+                    future.result()
+                with self._lock:
+                    found = min(self._found.values(), key=lambda item: item[0], default=None)
+                if found is not None:
+                    self.tell(*found)
+
+    def work(self, worker: int, chain: Chain, until: int) -> None:
+        """Advance one chain to its end, leaving each better plan where it can be seen."""
+        shown = chain.cost
+        while chain.tried < until and time.monotonic() < self.deadline:
+            chain.run(until, min(self.deadline, time.monotonic() + POLL_S))
+            if self.on_better is not None and chain.cost < shown - _EPSILON:
+                shown = chain.cost
+                with self._lock:
+                    self._found[worker] = (shown, chain.kept())
+
+    def tell(self, cost: float, outcome: Outcome) -> None:
+        if self.on_better is not None and cost < self.told - _EPSILON:
+            self.told = cost
+            self.on_better(outcome)
+
+
+def cooling_of(compiled: Compiled) -> Cooling:
+    """Return the temperatures for an instance: the larger it is, the fewer moves each operation gets."""
+    n = max(1, compiled.n_operations)
+    return Cooling(hot=max(0.3, min(2.0, 900.0 / n)), cold=0.05)

@@ -1,0 +1,106 @@
+"""Plans to start a search from: greedy, a fixed grid of rules, given rules and policies, the active plan.
+
+Nothing is improved here; each plan is what its maker makes of the instance.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+from shopfloor.engine import layout as at
+from shopfloor.engine.actor import ActorSpec
+from shopfloor.engine.arrays import Compiled
+from shopfloor.engine.dispatch import Outcome, best_of, dispatch, greedy_list, outcome_of
+from shopfloor.engine.episode import checked_levels, new_state
+from shopfloor.engine.kernel.lists import build_list
+from shopfloor.engine.layout import Ints, Role
+from shopfloor.engine.rules import Rule, RuleSpec
+from shopfloor.engine.scenario import nominal_world
+
+GRID = tuple(
+    RuleSpec(rule, k1=k1, k2=0.5, tail=tail)
+    for tail in (1.0, 0.5)
+    for k1 in (2.0, 1.0, 4.0, 0.5)
+    for rule in (Rule.ATCS, Rule.ATC)
+)
+"""Rules that every search starts from; the best single one differs from instance to instance."""
+
+_LATER = 1 << 50
+
+
+def starting_plans(
+    compiled: Compiled,
+    specs: Sequence[RuleSpec | ActorSpec],
+    *,
+    samples: int,
+    seed: int,
+    deadline: float,
+) -> Iterator[tuple[str, Outcome]]:
+    """Yield named plans, the surest first: greedy, given rules, the active plan, the grid, given policies.
+
+    Args:
+        samples: Runs of each policy.
+        deadline: Of the monotonic clock; greedy comes in any case, the others while there is time.
+    """
+    yield "greedy", greedy_list(compiled)
+    for spec in specs:
+        if isinstance(spec, RuleSpec):
+            yield spec.name, dispatch(compiled, spec)
+    active = replan_active(compiled)
+    if active is not None:
+        yield "active plan", active
+    for spec in GRID:
+        if time.monotonic() > deadline:
+            return
+        yield spec.name, dispatch(compiled, spec)
+    for spec in specs:
+        left = deadline - time.monotonic()
+        if isinstance(spec, ActorSpec) and samples and left > 0:
+            yield "policy", best_of(compiled, spec, n=samples, seed=seed, deadline_s=left)[0]
+
+
+def replan_active(compiled: Compiled) -> Outcome | None:
+    """Return the active plan's sequence on today's facts, or None when there is no active plan.
+
+    Operations keep their machine and their order; those that the active plan does not know, or whose machine
+    may not do them any more, come after all others on the machine that finishes them first.
+    """
+    instance, problem = compiled.instance, compiled.problem
+    if not instance.active_plan:
+        return None
+    op = problem.op.copy()
+    key = np.full(len(op), _LATER, dtype=np.int64)
+    for i, operation_id in enumerate(compiled.operation_ids):
+        planned = instance.active_plan.get(operation_id)
+        if planned is not None and op[i, at.OP_ROLE] == Role.NORMAL:
+            pairs = _pairs_on(compiled, i, planned.machine_id)
+            if pairs is not None:
+                op[i, at.OP_ELIG_LO], op[i, at.OP_ELIG_HI] = pairs
+                key[i] = planned.start
+        elif op[i, at.OP_ROLE] != Role.NORMAL:
+            key[i] = -_LATER
+        before = op[i, at.OP_PRED]
+        if before >= 0:
+            key[i] = max(key[i], key[before])
+    order = np.lexsort((np.arange(len(op)), key)).astype(np.int64)
+    return _built(compiled, op, order)
+
+
+def _pairs_on(compiled: Compiled, i: int, machine_id: str) -> tuple[int, int] | None:
+    """Return the stretch of an operation's eligible pairs on a machine's slots, or None."""
+    lo, hi = compiled.problem.op[i, at.OP_ELIG_LO], compiled.problem.op[i, at.OP_ELIG_HI]
+    slots = compiled.problem.elig[lo:hi, at.ELIG_SLOT]
+    mine = [k for k, slot in enumerate(slots) if compiled.slots[slot].machine_id == machine_id]
+    return (lo + mine[0], lo + mine[-1] + 1) if mine else None
+
+
+def _built(compiled: Compiled, op: Ints, order: Ints) -> Outcome:
+    world = nominal_world(compiled)
+    state = new_state(compiled, world)
+    levels = checked_levels(compiled, None)
+    bad = np.zeros(len(op), dtype=np.int64)
+    build_list(compiled.problem._replace(op=op), world, state, levels, order, bad)
+    return outcome_of(state, levels)

@@ -1,0 +1,185 @@
+"""Chains of simulated annealing: each improves one plan, in slices, until its moves or the time are used up.
+
+A chain is deterministic for its start, seed and planned moves; the clock only decides how far it gets.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from shopfloor.engine.arrays import Compiled
+from shopfloor.engine.dispatch import Outcome
+from shopfloor.engine.kernel import anneal as kernel
+from shopfloor.engine.kernel.guard import FIGURES, figures
+from shopfloor.engine.kernel.sequences import Sequences
+from shopfloor.engine.layout import Floats, Ints
+from shopfloor.engine.objective import Objective
+from shopfloor.engine.search_state import (
+    book_of,
+    cost_of,
+    outcome_of_kept,
+    search_of,
+    sequences_of,
+    weights_of,
+)
+
+SLICE_S = 0.02
+"""Wall seconds between two looks at the clock."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cooling:
+    """Temperatures of an annealing in units of cost.
+
+    Attributes:
+        hot: At the first move.
+        cold: At the last planned move.
+    """
+
+    hot: float = 1.0
+    cold: float = 0.05
+
+
+@dataclass(eq=False)
+class Chain:
+    """One annealing in progress.
+
+    Attributes:
+        planned: Moves after which it is cold.
+        trace: (wall seconds of work, cost of the kept plan) at each slice that found a better one.
+        worked: Wall seconds of work so far.
+    """
+
+    compiled: Compiled
+    start: Outcome
+    plan: Sequences
+    weights: kernel.Weights
+    search: kernel.Search
+    worth: Ints
+    planned: int
+    cooling: Cooling
+    max_level: int
+    trace: list[tuple[float, float]] = field(default_factory=list)
+    worked: float = 0.0
+
+    def __post_init__(self) -> None:
+        self.book = book_of(self.compiled, self.plan, self.weights, self.worth)
+
+    @property
+    def tried(self) -> int:
+        """Moves so far."""
+        return int(self.search.tally[kernel.T_TRIED])
+
+    @property
+    def cost(self) -> float:
+        """Of the kept plan."""
+        return float(self.search.money[kernel.M_KEPT])
+
+    @property
+    def lowest(self) -> float:
+        """Cost of the cheapest plan it was ever at, whether the guard lets it pass or not."""
+        return float(self.search.money[kernel.M_BEST])
+
+    @property
+    def refused(self) -> int:
+        """Cheaper plans that the guard refused."""
+        return int(self.search.tally[kernel.T_REFUSED])
+
+    def advance(self, until: int) -> None:
+        """Try moves until `until` have been tried in all; other threads run meanwhile."""
+        if len(self.book.movable):
+            kernel.anneal(
+                self.compiled.problem,
+                self.plan,
+                self.weights,
+                self.search,
+                self.book,
+                self.worth,
+                until,
+                max(1, self.planned),
+                self.cooling.hot,
+                self.cooling.cold,
+                self.max_level,
+            )
+        else:
+            self.search.tally[kernel.T_TRIED] = until
+
+    def settle(self) -> None:
+        """Look at the plan as it stands now: keep it if it is the best that the guard lets pass."""
+        if self.search.tally[kernel.T_PENDING]:
+            kernel.keep_if_as_good(self.compiled.problem, self.plan, self.weights, self.search)
+
+    def run(self, until: int, deadline: float) -> None:
+        """Work in slices until `until` moves or the monotonic clock's `deadline`."""
+        step = 500
+        while self.tried < until and (before := time.monotonic()) < deadline:
+            self.advance(min(until, self.tried + step))
+            self.settle()
+            seconds = time.monotonic() - before
+            self.worked += seconds
+            if not self.trace or self.cost < self.trace[-1][1]:
+                self.trace.append((self.worked, self.cost))
+            pace = step / max(1e-6, seconds)
+            step = max(100, min(4 * step, int(pace * SLICE_S)))
+
+    def kept(self) -> Outcome:
+        """Return the best guarded plan."""
+        return outcome_of_kept(self.compiled, self.start, self.search.kept)
+
+
+def new_chain(
+    compiled: Compiled,
+    start: Outcome,
+    *,
+    objective: Objective,
+    limit: Floats,
+    safe: Outcome,
+    worth: Ints,
+    planned: int,
+    seed: int,
+    cooling: Cooling | None = None,
+) -> Chain:
+    """Return a chain that begins at `start`.
+
+    Args:
+        limit: What the kept plan's figures must not exceed, float64 (FIGURES,).
+        safe: A plan within the limit, returned when nothing better passes the guard.
+        worth: Minute per job after which its lateness can be helped, int64 (jobs,).
+
+    Raises:
+        InfeasibleStart: `start` cannot be timed.
+    """
+    weights = weights_of(compiled, objective)
+    plan = sequences_of(compiled, safe)
+    search = search_of(plan, limit, seed)
+    search.money[kernel.M_COST] = cost_of(compiled, plan, weights)
+    kernel.keep(plan, search)
+    if start is not safe:
+        plan = sequences_of(compiled, start)
+        search.money[kernel.M_COST] = cost_of(compiled, plan, weights)
+    search.money[kernel.M_BEST] = search.money[kernel.M_COST]
+    search.money[kernel.M_LAST] = plan.job_end.max(initial=0)
+    search.tally[kernel.T_PENDING] = int(search.money[kernel.M_COST] < search.money[kernel.M_KEPT])
+    return Chain(
+        compiled=compiled,
+        start=start,
+        plan=plan,
+        weights=weights,
+        search=search,
+        worth=worth,
+        planned=planned,
+        cooling=cooling or Cooling(),
+        max_level=2 if objective.buys_overtime else 0,
+    )
+
+
+def figures_of(compiled: Compiled, outcome: Outcome, objective: Objective) -> Floats:
+    """Return the guarded figures of a plan, float64 (FIGURES,)."""
+    weights = weights_of(compiled, objective)
+    plan = sequences_of(compiled, outcome, is_retimed=False)
+    out = np.zeros(FIGURES)
+    figures(compiled.problem, plan, weights.old_machine, weights.old_start, int(weights.move_until[0]), out)
+    return out
