@@ -26,7 +26,9 @@ function press(selector, isOn) {
 }
 function goTo(bar) {
   if (!plan.rows[bar.row].isShown) setOnly(false);
-  stage.scrollLeft = Math.max(0, (bar.start - plan.start) * scale - 80);
+  const old = bar.was ? Math.min(bar.was.start, bar.start) : bar.start;
+  const first = (bar.end - old) * scale < stage.clientWidth - LABEL - 100 ? old : bar.start; // the ghost too, if it fits
+  stage.scrollLeft = Math.max(0, (first - plan.start) * scale - 80);
   stage.scrollTop = Math.max(0, plan.rows[bar.row].y - stage.clientHeight / 2 + AXIS);
   redraw();
 }
