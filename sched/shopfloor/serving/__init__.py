@@ -10,7 +10,8 @@ follow; `solver_process.py` and `solver_child.py` run a search in a child that i
 them; `ladder.py` picks the highest rung that is valid and no worse than greedy, `rungs.py` says by which
 figures; `reproduce.py` makes a stored plan again; `breaker.py` keeps a failing policy away for a while;
 `run_key.py` names a request by its content; `alerts.py` empties the outbox; `daily.py`, `daily_write.py`,
-`daily_end.py` are the day, step by step, `day_reasons.py` why its jobs are late; `failures.py` says what an error means, `exit_codes.py` what the
+`daily_end.py` are the day, step by step,
+`day_reasons.py` why its jobs are late; `failures.py` says what an error means, `exit_codes.py` what the
 process answers; `local_incidents.py` keeps what the database could not take.
 
 Invariants: greedy is in hand before anything clever starts; every step down leaves exactly one incident; no
