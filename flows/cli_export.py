@@ -57,7 +57,7 @@ def import_plan(
 ) -> None:
     """Check an exported plan against the plant as it is. Exit 20: the plan breaks a rule."""
     from flows.console import show
-    from flows.export import check_plan_file
+    from flows.plan_file import check_plan_file
     from shopfloor.serving.exit_codes import ExitCode
 
     if not check:

@@ -1,7 +1,7 @@
-"""A stored plan leaves the house as a file, and an exported file is checked against the plant as it is.
+"""A stored plan leaves the house as a file.
 
-Formats are written by `shopfloor.web`; here are only files and the command's answers. Nothing is written to
-the database.
+Formats are written by `shopfloor.web`; here are only files and the command's answer. Nothing is written to the
+database.
 """
 
 from __future__ import annotations
@@ -9,20 +9,15 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from shopfloor.domain.errors import RefusedInput
-from shopfloor.settings import read_settings
 
 if TYPE_CHECKING:
-    from shopfloor.domain.instance import Instance
-    from shopfloor.domain.violation import Violation
     from shopfloor.web.plan_export import PlanExport
 
 FORMATS = ("csv", "xlsx", "json", "ics")
-SHOWN_VIOLATIONS = 20
 STDOUT = Path("-")
 
 
@@ -57,43 +52,6 @@ class Exported:
         )
 
 
-@dataclass(frozen=True)
-class CheckedPlan:
-    """What the validator says of a file's plan on the plant as it is."""
-
-    file: Path
-    run_id: str
-    is_edited: bool
-    as_of: datetime
-    operations: int
-    unassigned: int
-    violations: tuple[Violation, ...]
-    kpis: Mapping[str, float | None]
-
-    def as_dict(self) -> dict[str, Any]:
-        """Return plain values for JSON."""
-        names = ("file", "run_id", "is_edited", "as_of", "operations", "unassigned", "violations", "kpis")
-        return {name: getattr(self, name) for name in names} | {"is_valid": not self.violations}
-
-    def text(self) -> str:
-        """Return the verdict for a terminal."""
-        state = "edited since it was exported" if self.is_edited else "as it was exported"
-        head = f"{self.file}: plan {self.run_id}, {state}; {self.operations} operations, {self.unassigned} left out"
-        lines = [head, f"checked on the plant as of {self.as_of.isoformat()}, nothing was written"]
-        if self.violations:
-            lines.append(f"it breaks {len(self.violations)} rules:")
-            lines += [f"  {violation}" for violation in self.violations[:SHOWN_VIOLATIONS]]
-            more = len(self.violations) - SHOWN_VIOLATIONS
-            lines += [f"  and {more} more"] if more > 0 else []
-        else:
-            lines.append("it breaks no rule: people can run it")
-        lines += [
-            "",
-            *(f"{name:32} {value:12,.3f}" for name, value in self.kpis.items() if value is not None),
-        ]
-        return "\n".join(lines)
-
-
 def export_plan(
     *, file_format: str, run_id: str | None, machine_id: str | None, output: Path | None
 ) -> Exported:
@@ -123,36 +81,6 @@ def export_plan(
     return Exported(
         export.run_id, file_format, path, len(export.items), len(export.left_out), size,
         content if path == STDOUT else b"",
-    )  # fmt: skip
-
-
-def check_plan_file(file: Path, *, as_of: str | None, run_id: str | None) -> CheckedPlan:
-    """Validate an exported plan against the plant as it is, or as a stored run had it.
-
-    Args:
-        as_of: What counts as now, as typed; None = the clock.
-        run_id: A stored run whose problem it is checked against; None = the plant as it is.
-
-    Raises:
-        RefusedInput: The file cannot be read as a plan.
-    """
-    from shopfloor.domain.kpis import compute_kpis
-    from shopfloor.domain.validator import validate
-    from shopfloor.web.import_json import read_plan_json
-
-    try:
-        data = file.read_bytes()
-    except OSError as error:
-        raise RefusedInput(
-            f"the file cannot be read: {file}: {error.strerror}\nhint: check the path"
-        ) from None
-    plan = read_plan_json(data)
-    instance = _instance_to_check(as_of, run_id)
-    schedule = plan.schedule_on(instance)
-    kpis = compute_kpis(instance, schedule).as_dict()
-    return CheckedPlan(
-        file, plan.run_id, plan.is_edited, instance.as_of, len(schedule.operations),
-        len(schedule.unassigned), validate(instance, schedule), kpis,
     )  # fmt: skip
 
 
@@ -260,42 +188,3 @@ def _write_calendars(files: dict[str, bytes], path: Path) -> tuple[bytes, int]:
     for name, content in files.items():
         write_whole(path / name, content)
     return b"", sum(len(content) for content in files.values())
-
-
-def _instance_to_check(as_of: str | None, run_id: str | None) -> Instance:
-    if run_id is not None:
-        from flows.stored_plan import load_stored_plan
-
-        return load_stored_plan(run_id).instance
-    from flows.context import instant_of
-    from flows.when import parse_instant
-
-    now = datetime.now(UTC)
-    given = None if as_of is None else parse_instant(as_of, plant_tz=read_settings().plant_tz, as_of=now)
-    return current_instance(instant_of(given))
-
-
-def current_instance(as_of: datetime) -> Instance:
-    """Return the problem of this moment, from one consistent snapshot that is not kept."""
-    import tempfile
-
-    from expectations.facts import RunFacts
-    from expectations.run import run_expectations
-    from shopfloor.data.assembly import AssemblyOptions, assemble
-    from shopfloor.data.connection import open_readonly
-    from shopfloor.data.snapshot import extract
-
-    settings = read_settings()
-    with tempfile.TemporaryDirectory() as folder:
-        snapshot = extract(
-            open_readonly(settings.database), root=Path(folder), as_of=as_of, column_map=settings.column_map
-        )
-        frames = snapshot.frames()
-    facts = RunFacts(as_of, snapshot.snapshot_id, settings.processing_time_unit)
-    judged = run_expectations(frames, docs_dir=None, run_name=snapshot.snapshot_id, facts=facts)
-    options = AssemblyOptions(
-        freeze_hours=settings.freeze_hours,
-        processing_time_unit=settings.processing_time_unit,
-        quarantined=judged.quarantined_operations,
-    )
-    return assemble(judged.planning_frames, as_of=as_of, plant_tz=settings.plant_tz, options=options)
