@@ -74,6 +74,8 @@ def test_a_job_carries_its_lateness_and_the_part_that_nobody_could_avoid():
     jobs = {job["id"]: job for job in gantt_data(*small_plan(), title="t", kpis=None)["jobs"]}
     assert (jobs["A"]["late"], jobs["A"]["sunk"]) == (DAY + 550 - 900, 0)
     assert (jobs["B"]["late"], jobs["B"]["dueText"]) == (0, "Wed 2026-03-04 24:00")
+    assert jobs["A"]["why"].startswith("14 h 32 min closed: M2 closed for 16 h ")
+    assert jobs["B"]["why"] == ""
 
 
 def test_what_runs_says_so_and_begins_the_picture_before_now():

@@ -158,6 +158,7 @@ function showTip(bar, px, py) {
     if (job.isLeftOut) entry("lateness", "to the end of the horizon", "late");
     else if (job.late > 0) entry("lateness", `${days(job.late)} late${job.sunk > 0 ? `, ${days(Math.min(job.sunk, job.late))} unavoidable` : ""}`, "late");
     else entry("slack", days(job.due - job.end));
+    if (job.why) entry("why", job.why);
     entry("weight", `${job.weight}`);
   }
   const box = tip.getBoundingClientRect();

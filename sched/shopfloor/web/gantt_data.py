@@ -13,6 +13,8 @@ from zoneinfo import ZoneInfo
 
 from shopfloor.domain.blocks import blocks_of
 from shopfloor.domain.bounds import earliest_completions
+from shopfloor.domain.explain import LatenessReport, explain_late
+from shopfloor.domain.explain_words import cause_words, duration_words
 from shopfloor.domain.instance import CommitmentKind, Instance
 from shopfloor.domain.kpis import Kpis, busy_minutes, completion_by_job
 from shopfloor.domain.open_time import WindowKind
@@ -124,6 +126,10 @@ class _Picture:
 
     def _jobs(self) -> list[dict[str, Any]]:
         alone = earliest_completions(self.instance)
+        why = {
+            report.job_id: _first_cause(self.instance, report)
+            for report in explain_late(self.instance, self.schedule)
+        }
         without_place = {
             operation.job_id
             for operation in self.instance.operations
@@ -141,6 +147,7 @@ class _Picture:
                 "late": max(0, self.completion[job.job_id] - job.due),
                 "isLeftOut": job.job_id in without_place,
                 "sunk": max(0, alone[job.job_id] - job.due),
+                "why": why.get(job.job_id, ""),
             }
             | job_entries(self.changes, job.job_id)
             for job in self.instance.jobs
@@ -201,6 +208,12 @@ class _Picture:
 
     def _text(self, minute: int) -> str:
         return self._local(minute).strftime("%a %Y-%m-%d %H:%M")
+
+
+def _first_cause(instance: Instance, report: LatenessReport) -> str:
+    """Return the largest cause of a late job as a sentence."""
+    part = report.causes[0]
+    return f"{duration_words(part.minutes)} {part.cause.value}: {cause_words(instance, report, part)}"
 
 
 def tiles(kpis: Kpis) -> list[list[str]]:
