@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from flows.picture import Picture, take_picture
 from flows.when import local_text
 from shopfloor.domain.errors import RefusedInput
-from shopfloor.settings import read_settings
+from shopfloor.settings import Settings, read_settings
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -82,8 +82,11 @@ class PinWish:
     expires: datetime | None = None
 
 
-def set_pin(wish: PinWish, *, as_of: datetime) -> PinDone:
+def set_pin(wish: PinWish, *, as_of: datetime, settings: Settings | None = None) -> PinDone:
     """Store a pin in the place of earlier ones of its operation.
+
+    Args:
+        settings: Of the installation; None = the process's own.
 
     Raises:
         RefusedInput: The operation is not open or may not move, or the pin cannot hold, or another pin would
@@ -92,7 +95,7 @@ def set_pin(wish: PinWish, *, as_of: datetime) -> PinDone:
     from shopfloor.data.connection import open_database
     from shopfloor.data.pins import PinRow, write_pin
 
-    settings = read_settings()
+    settings = settings or read_settings()
     picture = take_picture(settings, as_of=as_of)
     row = PinRow(
         operation_id=wish.operation_id,
@@ -116,7 +119,7 @@ def set_pin(wish: PinWish, *, as_of: datetime) -> PinDone:
     return PinDone(lines[0], settings.plant_tz)
 
 
-def clear_pins(operation_id: str) -> int:
+def clear_pins(operation_id: str, *, settings: Settings | None = None) -> int:
     """Remove the pins of an operation and return how many there were.
 
     Raises:
@@ -125,15 +128,15 @@ def clear_pins(operation_id: str) -> int:
     from shopfloor.data.connection import open_database
     from shopfloor.data.pins import remove_pins
 
-    removed = remove_pins(open_database(read_settings().database), operation_id)
+    removed = remove_pins(open_database((settings or read_settings()).database), operation_id)
     if not removed:
         raise RefusedInput(f"{operation_id!r} has no pin\nhint: shopfloor pins lists them")
     return removed
 
 
-def list_pins(*, as_of: datetime) -> PinList:
+def list_pins(*, as_of: datetime, settings: Settings | None = None) -> PinList:
     """Return all stored pins and whether each holds on the plant as it is now."""
-    settings = read_settings()
+    settings = settings or read_settings()
     picture = take_picture(settings, as_of=as_of)
     assembly = picture.assembled(picture.frames)
     return PinList(tuple(_lines(picture.frames["schedule_pins"], assembly, picture)), settings.plant_tz)
@@ -223,7 +226,14 @@ def _standing(row: dict[str, Any], assembly: Assembly, picture: Picture) -> tupl
     commitment = instance.commitment_by_id.get(name)
     if commitment is not None:
         begin = local_text(instance.to_datetime(commitment.start), instance.plant_tz)
-        return True, f"starts {begin}"
+        gap = [
+            f"; {note.where} is {note.detail}"
+            for note in assembly.notes
+            if note.code == "PINNED_GAP"
+            and note.where == commitment.machine_id
+            and row["position"] is not None
+        ]
+        return True, f"starts {begin}{''.join(gap)}"
     others = [
         note.where for note in assembly.notes if note.code == "PINNED_WITH" and f"that {name} " in note.detail
     ]

@@ -71,7 +71,12 @@ class Changes:
 
 
 def ask_what_if(
-    changes: Changes, *, as_of: datetime, gantt: Path | None = None, seconds: float = SEARCH_S
+    changes: Changes,
+    *,
+    as_of: datetime,
+    gantt: Path | None = None,
+    seconds: float = SEARCH_S,
+    settings: Settings | None = None,
 ) -> WhatIfReport:
     """Return what the changes would do.
 
@@ -79,6 +84,7 @@ def ask_what_if(
         as_of: What counts as now, aware UTC.
         gantt: File for a picture of the plan with the changes.
         seconds: Of search.
+        settings: Of the installation; None = the process's own.
 
     Raises:
         RefusedInput: Nothing is asked, or a name is unknown.
@@ -89,7 +95,7 @@ def ask_what_if(
     if changes.is_empty:
         raise RefusedInput("no change is asked for\nhint: --rush, --down, --overtime or --priority")
     began = time.perf_counter()
-    settings = read_settings()
+    settings = settings or read_settings()
     picture = take_picture(settings, as_of=as_of)
     asked = _ask(settings, picture, changes)
     question = replace(

@@ -2,45 +2,27 @@
 
 from __future__ import annotations
 
-import json
+from datetime import date, timedelta
 from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
 from shopfloor_command import shopfloor
+from tiny_day import AS_OF, TinyPlant
 
-from shopfloor.data.connection import open_database, reading
+from flows.what_if import Changes, DownWish, OvertimeWish, RushWish, ask_what_if
 from shopfloor.data.tables import metadata
 from shopfloor.serving.exit_codes import ExitCode
-
-pytestmark = pytest.mark.slow
 
 MONDAY = "2026-06-01T05:30:00"
 
 
-def every_row(url: str) -> dict[str, list[str]]:
-    """Return all rows of all tables."""
-    engine = open_database(url)
-    with reading(engine) as connection:
-        rows = {
-            name: sorted(map(str, connection.execute(sa.select(table)).all()))
-            for name, table in metadata.tables.items()
-        }
-    engine.dispose()
-    return rows
-
-
 @pytest.fixture
-def planned(database_url: str, tmp_path: Path) -> tuple[Path, str]:
+def plant(database: sa.Engine, database_url: str, tmp_path: Path) -> TinyPlant:
     """A tiny plant with a plan in force."""
-    home = tmp_path / "home"
-    done = shopfloor(
-        "seed", "--plant", "tiny", "--as-of", MONDAY, home=home, SHOPFLOOR_DATABASE_URL=database_url
-    )
-    assert done.returncode == 0, done.stderr
-    done = shopfloor("daily", "--as-of", MONDAY, home=home, SHOPFLOOR_DATABASE_URL=database_url)
-    assert done.returncode == ExitCode.FALLBACK, done.stderr
-    return home, database_url
+    found = TinyPlant(database, database_url, tmp_path / "home")
+    found.run_day()
+    return found
 
 
 @pytest.fixture(scope="module")
@@ -51,64 +33,50 @@ def unplanned(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return home
 
 
-def ask(planned: tuple[Path, str], *options: str):
-    home, url = planned
-    return shopfloor("what-if", "--as-of", MONDAY, *options, home=home, SHOPFLOOR_DATABASE_URL=url)
-
-
-def facts(url: str) -> tuple[str, str, str, str]:
-    """Return a family, a machine, its type and an open order of the plant."""
-    engine = open_database(url)
-    jobs, plan = metadata.tables["production_jobs"], metadata.tables["scheduled_jobs"]
-    machines = metadata.tables["machines"]
-    with reading(engine) as connection:
-        family = connection.execute(sa.select(sa.func.min(jobs.c.family_name))).scalar_one()
-        machine, job = connection.execute(
-            sa.select(plan.c.machine_id, plan.c.job_id).order_by(plan.c.start_time.desc())
+def facts(plant: TinyPlant) -> tuple[str, str, str, str, int]:
+    """Return a family, a machine, its type, and an open order with its priority."""
+    row = max(plant.plan().values(), key=lambda row: (row.start_time, row.operation_id))
+    jobs, machines = metadata.tables["production_jobs"], metadata.tables["machines"]
+    with plant.engine.connect() as connection:
+        family, priority = connection.execute(
+            sa.select(jobs.c.family_name, jobs.c.priority).where(jobs.c.order_id == row.job_id)
         ).first()
         kind = connection.execute(
-            sa.select(machines.c.machine_type).where(machines.c.machine_id == machine)
+            sa.select(machines.c.machine_type).where(machines.c.machine_id == row.machine_id)
         ).scalar_one()
-    engine.dispose()
-    return family, machine, kind, job
+    return family, row.machine_id, kind, row.job_id, priority
 
 
-def test_all_changes_at_once_are_answered_and_nothing_is_written(planned, tmp_path):
-    family, machine, kind, job = facts(planned[1])
-    before = every_row(planned[1])
-    done = ask(
-        planned, "--rush", family, "--qty", "10", "--due", "2026-06-05", "--down", machine,
-        "--from", "2026-06-01 08:00", "--to", "2026-06-02T10:00:00+00:00", "--overtime", kind, "--days", "3",
-        "--priority", f"{job}=5", "--priority", "4", "--seconds", "0.5",
-        "--gantt", str(tmp_path / "what-if.html"), "--json",
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr
-    assert every_row(planned[1]) == before
-    report = json.loads(done.stdout)
-    assert len(report["asked"]) == 4
-    assert report["active_run_id"] is not None
-    assert [row["job_id"] for row in report["new_jobs"]] == ["RUSH1"]
-    assert report["new_jobs"][0]["priority"] == 4
-    for row in report["jobs"]:
-        assert row["before"] != row["after"]
-    assert report["kpis_after"]["unassigned_operations"] == 0
+def test_all_changes_at_once_are_answered_and_nothing_is_written(plant, tmp_path):
+    family, machine, kind, job, _ = facts(plant)
+    before = plant.every_row()
+    changes = Changes(
+        rush=(RushWish(family, 10, date(2026, 6, 12), 4),),
+        down=(DownWish(machine, AS_OF + timedelta(hours=2), AS_OF + timedelta(days=1)),),
+        overtime=(OvertimeWish(kind, 3),),
+        priorities={job: 5},
+    )
+    report = ask_what_if(
+        changes, as_of=AS_OF, seconds=0.5, gantt=tmp_path / "what-if.html", settings=plant.settings
+    )
+    assert plant.every_row() == before
+    assert len(report.asked) == 4
+    assert report.active_run_id is not None
+    assert [(row.job_id, row.priority) for row in report.new_jobs] == [("RUSH1", 4)]
+    assert all(row.before != row.after for row in report.jobs)
+    assert report.kpis_after["unassigned_operations"] == 0
+    assert "nothing was written" in report.text()
     assert (tmp_path / "what-if.html").stat().st_size > 10_000
 
 
-def test_a_change_that_changes_nothing_moves_nothing(planned):
-    _, _, _, job = facts(planned[1])
-    engine = open_database(planned[1])
-    jobs = metadata.tables["production_jobs"]
-    with reading(engine) as connection:
-        given = connection.execute(
-            sa.select(sa.func.max(jobs.c.priority)).where(jobs.c.order_id == job)
-        ).scalar_one()
-    engine.dispose()
-    report = json.loads(ask(planned, "--priority", f"{job}={given}", "--json").stdout)
-    assert (report["jobs"], report["new_jobs"], report["moved_operations"]) == ([], [], 0)
-    assert report["kpis_before"] == report["kpis_after"]
+def test_a_change_that_changes_nothing_moves_nothing(plant):
+    _, _, _, job, priority = facts(plant)
+    report = ask_what_if(Changes(priorities={job: priority}), as_of=AS_OF, settings=plant.settings)
+    assert (report.jobs, report.new_jobs, report.moved_operations) == ((), (), 0)
+    assert report.kpis_before == report.kpis_after
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("options", "code", "words"),
     [

@@ -100,6 +100,12 @@ class _Pinning:
         self._line_up(wishes, numbers, places)
         for name, why in places.supports.items():
             self.notebook.add("PINNED_WITH", name, f"committed so that {why} can be where it is pinned")
+        for machine_id, gaps in places.closed.items():
+            open_time = self.shop.open_time[machine_id]
+            minutes = sum(open_time.work_between(start, end, WindowKind.REGULAR) for start, end in gaps)
+            if minutes:
+                detail = f"kept free for {minutes / 60:.1f} h so that pinned positions come first"
+                self.notebook.add("PINNED_GAP", machine_id, detail)
         lined_up = {item.operation_id for item in places.commitments}
         return PinsInForce(
             tuple(wish.pin for name, wish in wishes.items() if name not in lined_up),
