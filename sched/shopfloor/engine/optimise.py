@@ -4,7 +4,9 @@ The incumbent is a complete plan at every moment. The same instance, specs, budg
 the same plan, as long as the deadline did not cut the search short.
 
 The guard keeps only plans that are no worse than the plant's greedy on weighted tardiness, mean tardiness,
-on-time rate, overtime hours and spread of utilisation; greedy itself passes, so there always is one.
+on-time rate, overtime hours and spread of utilisation; greedy itself passes, so there always is one. A cap on
+moved operations comes first: where every plan within the cap is worse than greedy, the cheapest of them sets
+the limit; where no starting plan keeps the cap, it is not kept.
 """
 
 from __future__ import annotations
@@ -27,6 +29,7 @@ from shopfloor.engine.kernel.guard import F_MOVED, F_OVERTIME
 from shopfloor.engine.layout import Floats
 from shopfloor.engine.objective import Objective
 from shopfloor.engine.portfolio import starting_plans
+from shopfloor.engine.room import fill_room
 from shopfloor.engine.rules import RuleSpec
 from shopfloor.engine.search import Chain, Cooling, figures_of, new_chain
 from shopfloor.engine.search_state import InfeasibleStart, cost_of, sequences_of, weights_of
@@ -175,6 +178,7 @@ class _Optimiser:
             outcome, cost = safe.outcome, safe.cost
         else:
             outcome, cost = chosen.kept(), chosen.cost
+        outcome = fill_room(self.compiled, outcome)
         self.tell(cost, outcome)
         return Optimised(
             outcome=outcome,
@@ -198,17 +202,16 @@ class _Optimiser:
         )
         first, greedy = next(made)
         limit = self.limit_of(greedy)
-        starts = []
         given = (("given plan", outcome) for outcome in outcomes)
-        for name, outcome in ((first, greedy), *given, *made):
-            out = figures_of(self.compiled, outcome, self.objective)
-            is_safe = bool((out <= limit).all()) and not (outcome.code != greedy.code).any()
-            cost = plan_cost(self.compiled, outcome, self.objective)
-            starts.append(_Start(name, outcome, cost, is_safe))
-        if not any(start.is_safe for start in starts):
-            # greedy moves more than the cap allows and so does everybody: the cap cannot be kept
-            limit[F_MOVED] = np.inf
-            starts[0] = _Start(starts[0].name, starts[0].outcome, starts[0].cost, True)
+        plans = [(first, greedy), *given, *made]
+        figures = [figures_of(self.compiled, outcome, self.objective) for _, outcome in plans]
+        costs = [plan_cost(self.compiled, outcome, self.objective) for _, outcome in plans]
+        complete = [not (outcome.code > 0)[greedy.code == 0].any() for _, outcome in plans]
+        _make_way(limit, figures, costs, complete)
+        starts = [
+            _Start(name, outcome, cost, is_complete and bool((row <= limit).all()))
+            for (name, outcome), cost, row, is_complete in zip(plans, costs, figures, complete, strict=True)
+        ]
         return starts, limit
 
     def limit_of(self, greedy: Outcome) -> Floats:
@@ -286,6 +289,18 @@ class _Optimiser:
         if self.on_better is not None and cost < self.told - _EPSILON:
             self.told = cost
             self.on_better(outcome)
+
+
+def _make_way(limit: Floats, figures: list[Floats], costs: list[float], complete: list[bool]) -> None:
+    """Widen the limit until some starting plan is within it; the planner's cap on moves comes first."""
+    plans = [k for k in range(len(costs)) if complete[k]]
+    if any((figures[k] <= limit).all() for k in plans):
+        return
+    calm = [k for k in plans if figures[k][F_MOVED] <= limit[F_MOVED]]
+    if calm:
+        np.maximum(limit, figures[min(calm, key=lambda k: costs[k])], out=limit)
+    else:
+        limit[F_MOVED] = np.inf
 
 
 def cooling_of(compiled: Compiled) -> Cooling:
