@@ -346,4 +346,4 @@ class _Bench:
 
         compiled = compile_instance(case.instance)
         greedy_list(compiled)
-        optimise(compiled, objective=self.objective, budget=Budget(seconds=0.3, workers=2))
+        optimise(compiled, objective=self.objective, budget=Budget(iterations=2000, seconds=600.0, workers=2))

@@ -23,6 +23,14 @@ from shopfloor.engine.rules import Rule, RuleSpec
 from shopfloor.policies.exact import solve_reference
 from shopfloor.training.tune_rules import RANGES
 
+PILOT_MOVES = (1000, 60_000)
+"""Moves of the two pilot runs: their difference in CPU is the pace, the first one is what starting costs."""
+
+PATIENCE = 10.0
+"""Who is held to CPU seconds may take so many times the wall seconds on a busy machine."""
+
+PILOT_WALL, PILOT_CPU = "pilot_wall_seconds", "pilot_cpu_seconds"
+
 GREEDY, TUNED, BEST_TUNED = "greedy", "tuned rule", "best of tuned rules"
 
 
@@ -60,7 +68,9 @@ class Player:
         """Return the plan and its seconds."""
         cpu, wall = cpu_seconds(), time.monotonic()
         outcome, facts = self.plan(compiled, seed)
-        return Played(outcome, time.monotonic() - wall, cpu_seconds() - cpu, facts)
+        spent = time.monotonic() - wall - float(facts.get(PILOT_WALL, 0.0))
+        used = cpu_seconds() - cpu - float(facts.get(PILOT_CPU, 0.0))
+        return Played(outcome, spent, used, facts)
 
 
 def cpu_seconds() -> float:
@@ -127,11 +137,21 @@ def _settings(specs: Sequence[RuleSpec], seed: int) -> Iterator[RuleSpec]:
         yield RuleSpec(Rule.ATCS, k1=k1, k2=k2, tail=tail)
 
 
-def search_player(objective: Objective, *, seconds: float, workers: int, specs: Sequence[RuleSpec]) -> Player:
-    """Return what we ship: the optimiser from the tuned rules, held to wall seconds."""
+def search_player(
+    objective: Objective, *, seconds: float, workers: int, specs: Sequence[RuleSpec], is_cpu_held: bool = True
+) -> Player:
+    """Return what we ship: the optimiser from the tuned rules.
+
+    Args:
+        seconds: Of each worker.
+        is_cpu_held: Count CPU seconds: a short pilot, not counted, tells how many moves they buy, and the search
+            tries so many. Otherwise wall seconds, which on a busy machine are fewer moves.
+    """
 
     def plan(compiled: Compiled, seed: int) -> tuple[Outcome, dict[str, float | str]]:
-        budget = Budget(iterations=None, seconds=seconds, workers=workers)
+        budget, pilot = Budget(iterations=None, seconds=seconds, workers=workers), (0.0, 0.0)
+        if is_cpu_held:
+            budget, pilot = _cpu_budget(compiled, objective, specs, seconds=seconds, workers=workers)
         found = optimise(compiled, objective=objective, budget=budget, seed=seed, starts=specs)
         facts: dict[str, float | str] = {
             "iterations": float(sum(found.iterations)),
@@ -139,18 +159,38 @@ def search_player(objective: Objective, *, seconds: float, workers: int, specs: 
             "start": found.start_name,
             "start_cost": found.start_cost,
             "cost": found.cost,
+            PILOT_WALL: pilot[0],
+            PILOT_CPU: pilot[1],
         }
         return found.outcome, facts
 
     cores = "core" if workers == 1 else "cores"
     name = f"search {seconds:g} s, {workers} {cores}"
-    return Player(name, f"{objective!r}{tuple(specs)!r}", plan)
+    return Player(name, f"{objective!r}{tuple(specs)!r}{is_cpu_held}", plan)
+
+
+def _cpu_budget(
+    compiled: Compiled, objective: Objective, specs: Sequence[RuleSpec], *, seconds: float, workers: int
+) -> tuple[Budget, tuple[float, float]]:
+    """Return the moves that CPU seconds buy, and the wall and CPU seconds that finding out took."""
+    wall, cpu = time.monotonic(), time.process_time()
+    spent = []
+    for moves in PILOT_MOVES:
+        before = time.process_time()
+        budget = Budget(iterations=moves, seconds=PATIENCE * seconds, workers=1)
+        optimise(compiled, objective=objective, budget=budget, seed=1, starts=specs)
+        spent.append(time.process_time() - before)
+    few, many = PILOT_MOVES
+    pace = (many - few) / max(1e-3, spent[1] - spent[0])
+    iterations = max(1000, int(pace * (seconds - spent[0] / workers)))
+    held = Budget(iterations=iterations, seconds=PATIENCE * seconds, workers=workers)
+    return held, (time.monotonic() - wall, time.process_time() - cpu)
 
 
 def reference_player(*, seconds: float, workers: int, specs: Sequence[RuleSpec]) -> Player:
     """Return CP-SAT warm-started from the best tuned rule, held to CPU seconds (workers x seconds).
 
-    On a busy machine it may take up to six times the wall seconds to get its CPU.
+    On a busy machine it may take up to `PATIENCE` times the wall seconds to get its CPU.
     """
 
     def plan(compiled: Compiled, seed: int) -> tuple[Outcome, dict[str, float | str]]:
@@ -158,7 +198,7 @@ def reference_player(*, seconds: float, workers: int, specs: Sequence[RuleSpec])
         found = solve_reference(
             compiled,
             warm=warm,
-            seconds=6 * seconds,
+            seconds=PATIENCE * seconds,
             workers=workers,
             seed=seed,
             cpu_seconds=workers * seconds,

@@ -57,7 +57,12 @@ def measure_size(task: SizeTask) -> dict[str, Any]:
     specs = TunedRules.from_rows(task.rules).specs
     objective = objective_of(task.objective)
     warm_up = compile_instance(daily_case(twin, 0).instance)
-    optimise(warm_up, objective=objective, budget=Budget(seconds=0.3, workers=task.workers), starts=specs)
+    optimise(
+        warm_up,
+        objective=objective,
+        budget=Budget(iterations=2000, seconds=600.0, workers=task.workers),
+        starts=specs,
+    )
     instance = size_case(twin, task.n_operations).instance
     memory_before = peak_memory_mb()
 
