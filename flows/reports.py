@@ -108,9 +108,9 @@ def search_lines(search: Mapping[str, Any]) -> dict[str, str]:
     if not search:
         return {}
     start, cost = search["start_cost"], search["cost"]
-    moves = sum(sum(stage) for stage in search["iterations"])
+    moves = sum(search["iterations"])
     speed = moves / search["seconds"] if search["seconds"] > 0 else 0.0
-    workers = len(search["iterations"][0]) if search["iterations"] else 0
+    workers = len(search["iterations"])
     share = f" ({cost / start - 1:+.1%})" if start else ""
     return {
         "objective": str(search["objective"]),

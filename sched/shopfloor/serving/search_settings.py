@@ -64,11 +64,11 @@ class Replay:
     """How far an earlier search came: the same steps are done again, whatever the clock says.
 
     Attributes:
-        iterations: Per stage and worker.
+        iterations: Per worker.
         samples: Runs of the policy.
     """
 
-    iterations: tuple[tuple[int, ...], ...]
+    iterations: tuple[int, ...]
     samples: int
 
 
@@ -79,7 +79,7 @@ class SearchReport:
     Attributes:
         objective: Name of the preset.
         planned: Moves that each worker was to try.
-        iterations: Moves that were tried, per stage and worker; a second stage only under a cap on moves.
+        iterations: Moves that were tried, per worker.
         samples: Runs of the policy that were done.
         is_cut: The clock ended it before its moves were tried: another machine may come to another plan.
         seconds: Wall time of samples and search.
@@ -90,7 +90,7 @@ class SearchReport:
 
     objective: str
     planned: int
-    iterations: tuple[tuple[int, ...], ...]
+    iterations: tuple[int, ...]
     samples: int
     is_cut: bool
     seconds: float
@@ -102,7 +102,7 @@ class SearchReport:
     @property
     def iterations_per_second(self) -> float:
         """Moves of all workers per wall second."""
-        return sum(map(sum, self.iterations)) / self.seconds if self.seconds > 0 else 0.0
+        return sum(self.iterations) / self.seconds if self.seconds > 0 else 0.0
 
     def as_dict(self) -> dict[str, Any]:
         """Return the facts by name."""
@@ -124,7 +124,7 @@ def report_from(values: object) -> SearchReport:
     return SearchReport(
         objective=str(values["objective"])[:64],
         planned=int(values["planned"]),
-        iterations=tuple(tuple(int(count) for count in stage) for stage in values["iterations"]),
+        iterations=tuple(int(count) for count in values["iterations"]),
         samples=int(values["samples"]),
         is_cut=bool(values["is_cut"]),
         seconds=seconds,
