@@ -173,3 +173,14 @@ def test_a_killed_search_is_named_as_what_cannot_be_done_again(day, monkeypatch)
     monkeypatch.delenv("SHOPFLOOR_FAULT")
     assert report.rung == "champion" and active_run(engine).run.solver_facts["search"] is None
     assert any("killed at its deadline" in cause for cause in reproduce_run(report.run_id).causes)
+
+
+def test_a_search_that_its_deadline_cut_is_done_again_move_by_move(day):
+    engine, _home, _run_id = day
+    options = DailyOptions(search_iterations=10**9, search_workers=2, deadline_s=1.5)
+    report = run_daily(as_of=AS_OF.replace(hour=6), options=options)
+    assert report.exit_code is ExitCode.CHAMPION and report.search["is_cut"], report.text()
+    found = reproduce_run(report.run_id)
+    assert found.is_identical, found.text()
+    assert any("the deadline cut the search then" in cause for cause in found.causes)
+    assert active_run(engine).run_id == report.run_id
