@@ -95,18 +95,27 @@ class Plant:
         rule that names the machine type beats one that does not; `from` beats `to`; the later rule beats the
         earlier.
         """
-        best: tuple[int, int, int, int] | None = None
-        minutes: int | None = None
-        for position, rule in enumerate(self.setup_rules):
-            if rule.machine_type not in (None, machine_type) or rule.to_family not in (None, to_family):
-                continue
-            if rule.from_family is not None and rule.from_family != from_family:
-                continue
-            named_from, named_to = rule.from_family is not None, rule.to_family is not None
-            rank = (named_from + named_to, int(rule.machine_type is not None), int(named_from), position)
-            if best is None or rank > best:
-                best, minutes = rank, rule.minutes
-        return minutes
+        for key in (
+            (machine_type, from_family, to_family),
+            (None, from_family, to_family),
+            (machine_type, from_family, None),
+            (machine_type, None, to_family),
+            (None, from_family, None),
+            (None, None, to_family),
+            (machine_type, None, None),
+            (None, None, None),
+        ):
+            minutes = self._setup_rule_minutes.get(key)
+            if minutes is not None:
+                return minutes
+        return None
+
+    @cached_property
+    def _setup_rule_minutes(self) -> dict[tuple[str | None, str | None, str | None], int]:
+        """Minutes by machine type, family before and family after; None = whatever it is."""
+        return {
+            (rule.machine_type, rule.from_family, rule.to_family): rule.minutes for rule in self.setup_rules
+        }
 
     def setup_minutes(self, machine: Machine, from_family: str | None, to_family: str) -> int:
         """Return the setup minutes on `machine` when `to_family` follows `from_family` (None = unknown)."""

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 
 from shopfloor.domain.instance import Operation, Unassigned, UnassignedCode
 from shopfloor.domain.open_time import BEYOND_HORIZON, WindowKind
+from shopfloor.domain.plant import Machine
 from shopfloor.domain.violation import PlanView, Violation
 
 
@@ -84,6 +85,8 @@ class _Justification:
         self.slot_free: dict[tuple[str, int], int] = {
             place: max(placed.item.end for placed in items) for place, items in view.slots.items()
         }
+        self._machines: dict[tuple[str, str, int], tuple[Machine, ...]] = {}
+        self._setups: dict[tuple[str, str], int] = {}
 
     def objection(self, operation: Operation, row: Unassigned) -> str:
         """Return why the code is not true, or ""."""
@@ -114,11 +117,9 @@ class _Justification:
             ready = max(ready, before.end)
         if pin is not None and pin.start is not None:
             return ""
-        for machine in instance.eligible_machines(operation):
+        for machine in self._eligible(operation):
             open_time = instance.open_time[machine.machine_id]
-            setup = max(
-                instance.plant.setup_minutes(machine, before, operation.family) for before in self.families
-            )
+            setup = self._longest_setup(machine, operation.family)
             work = setup + math.ceil(operation.processing_minutes / machine.speed_factor)
             for slot in range(machine.capacity):
                 start = max(ready, self.slot_free.get((machine.machine_id, slot), 0))
@@ -126,6 +127,22 @@ class _Justification:
                 if search(start, work, WindowKind.REGULAR) != BEYOND_HORIZON:
                     return f"machine {machine.machine_id} has room from minute {start}"
         return ""
+
+    def _eligible(self, operation: Operation) -> tuple[Machine, ...]:
+        instance = self.view.instance
+        if operation.operation_id in instance.pin_by_id:
+            return instance.eligible_machines(operation)
+        key = (operation.machine_type, operation.family, operation.sequence)
+        if key not in self._machines:
+            self._machines[key] = instance.eligible_machines(operation)
+        return self._machines[key]
+
+    def _longest_setup(self, machine: Machine, family: str) -> int:
+        key = (machine.machine_id, family)
+        if key not in self._setups:
+            plant = self.view.instance.plant
+            self._setups[key] = max(plant.setup_minutes(machine, before, family) for before in self.families)
+        return self._setups[key]
 
 
 def unknown_machine(view: PlanView) -> Iterator[Violation]:
