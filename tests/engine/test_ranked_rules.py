@@ -15,8 +15,8 @@ from shopfloor.domain.instance import Instance
 from shopfloor.engine import layout as at
 from shopfloor.engine.arrays import Compiled, compile_instance
 from shopfloor.engine.episode import Episode, new_state
-from shopfloor.engine.kernel.events import begin
-from shopfloor.engine.kernel.labels import cost_to_go
+from shopfloor.engine.kernel.events import begin, finish, next_decision
+from shopfloor.engine.kernel.rules import rule_step
 from shopfloor.engine.layout import Ints
 from shopfloor.engine.rules import Rule, RuleSpec
 from shopfloor.engine.scenario import Disturbances, Scenario, nominal_world, realise
@@ -28,6 +28,7 @@ from shopfloor.twin.sample import sample_instance
 
 RULES = [rule for rule in Rule if rule != Rule.RANDOM]
 ROUGH = Disturbances(duration_sigma=0.3, rush_share=0.2)
+SEED = 5
 STARTS = [at.ST_STATUS, at.ST_SLOT, at.ST_START, at.ST_END, at.ST_CODE]
 
 
@@ -50,21 +51,28 @@ def stubborn(instance: Instance, seed: int, share: float = 0.2) -> Instance:
     )
 
 
-def scanned(compiled: Compiled, spec: RuleSpec, levels: Ints, scenario: Scenario | None) -> Ints:
+def scanned(
+    compiled: Compiled, spec: RuleSpec, levels: Ints, scenario: Scenario | None, temperature: float = 0.0
+) -> Ints:
     """Return what a run answers that looks at every waiting operation at every decision."""
     world = nominal_world(compiled) if scenario is None else scenario.world
     state = new_state(compiled, world)
-    jobs = np.zeros((len(compiled.job_ids), 2))
-    begin(compiled.problem, world, state, levels, int(scenario is not None))
-    cost_to_go(compiled.problem, world, state, levels, int(spec.rule), spec.parameters(), -1, jobs)
+    play = (compiled.problem, world, state, levels)
+    rule = (int(spec.rule), spec.parameters(), temperature, SEED)
+    begin(*play, int(scenario is not None))
+    while (centre := next_decision(*play)) >= 0:
+        rule_step(*play, centre, *rule)
+    finish(compiled.problem, state)
     return state.op[:, STARTS]
 
 
-def ranked(compiled: Compiled, spec: RuleSpec, levels: Ints, scenario: Scenario | None) -> Ints:
+def ranked(
+    compiled: Compiled, spec: RuleSpec, levels: Ints, scenario: Scenario | None, temperature: float = 0.0
+) -> Ints:
     """Return what a run answers, the second on the same memory."""
     episode = Episode(compiled, spec, scenario=scenario, levels=levels)
     episode.run(0.0, 0)
-    episode.run(0.0, 0)
+    episode.run(temperature, SEED)
     return episode.state.op[:, STARTS]
 
 
@@ -97,6 +105,16 @@ def test_ranking_is_exact_when_machines_fail_and_jobs_arrive(twin: TwinModel, ru
     scenario = realise(compiled, failing, seed=int(rule))
     spec = RuleSpec(rule, 1.3, 0.7, 0.8)
     assert (ranked(compiled, spec, levels, scenario) == scanned(compiled, spec, levels, scenario)).all()
+
+
+@pytest.mark.parametrize("rule", RULES)
+def test_a_sample_is_exact_while_no_family_has_a_long_queue(twin: TwinModel, rule: Rule) -> None:
+    compiled = compile_instance(sample_instance(twin, seed=60 + int(rule), n_operations=700))
+    levels = np.zeros(compiled.n_operations, dtype=np.int64)
+    spec = RuleSpec(rule, 1.3, 0.7, 0.8)
+    sample = ranked(compiled, spec, levels, None, 0.5)
+    assert (sample == scanned(compiled, spec, levels, None, 0.5)).all()
+    assert (sample != ranked(compiled, spec, levels, None)).any()
 
 
 def test_an_instance_beyond_its_horizon_leaves_out_what_a_scan_leaves_out(twin: TwinModel) -> None:

@@ -131,16 +131,20 @@ def _consider(
     """Look at one part of a group from its most urgent operation down and keep the best that may start."""
     t = state.clock[CLOCK_TIME]
     rate = drift(problem, w, rule, par)
-    is_bounded = temperature <= 0.0 and has_order(rule)
+    is_ordered = has_order(rule)
     place = ranking.size[group, part] - 1
     last = place - DEPTH if temperature > 0.0 else -1
     while place >= 0 and place > last:
         op = at_place(problem, ranking, group, part, place)
         bound = ranking.key[op, part] - ranking.loss[group, part]
         leader = ranking.chosen[0]
-        is_less = bound < ranking.best[0] or (bound == ranking.best[0] and op > leader)
-        if is_bounded and leader >= 0 and is_less:
-            break
+        noise = temperature * gumbel(seed, op, t) if temperature > 0.0 else 0.0
+        is_less = bound + noise < ranking.best[0] or (bound + noise == ranking.best[0] and op > leader)
+        if is_ordered and leader >= 0 and is_less:
+            if temperature <= 0.0:
+                break
+            place -= 1
+            continue
         if part == EARLY and is_late(problem, state, ranking, op, rate):
             remove_at(problem, ranking, group, EARLY, place)
             insert(problem, ranking, group, LATE, op)
@@ -148,9 +152,7 @@ def _consider(
             continue
         pair = best_pair(problem, world, state, op, levels[op])
         if pair >= 0:
-            index = pair_index(problem, state, op, pair, rule, par, seed)
-            if temperature > 0.0:
-                index += temperature * gumbel(seed, op, t)
+            index = pair_index(problem, state, op, pair, rule, par, seed) + noise
             if leader < 0 or index > ranking.best[0] or (index == ranking.best[0] and op < leader):
                 ranking.chosen[0] = op
                 ranking.chosen[1] = pair
