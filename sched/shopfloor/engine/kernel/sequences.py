@@ -12,8 +12,8 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from shopfloor.engine.kernel.calendar import advance_from, contiguous_from, locate
-from shopfloor.engine.kernel.events import setup_minutes
 from shopfloor.engine.kernel.jit import entry, inlined
+from shopfloor.engine.kernel.timing import setup_minutes
 from shopfloor.engine.layout import SLOT_FAMILY, SLOT_MACHINE, Floats, Ints, Problem
 
 # --- Sequences.node ---
