@@ -19,9 +19,9 @@ from shopfloor.serving.champion import Champion
 from shopfloor.serving.ladder import LadderRequest, climb, stale_operations
 from shopfloor.serving.rungs import Attempt, Rung, worse_figures
 from shopfloor.serving.search_settings import SearchReport, SearchSettings
-from shopfloor.serving.solver_process import Failure, SolverAnswer, SolverLimits, solve_in_child
+from shopfloor.serving.solver_process import COMPILING_S, Failure, SolverAnswer, SolverLimits, solve_in_child
 
-LIMITS = SolverLimits(deadline_s=5.0, startup_s=60.0)
+LIMITS = SolverLimits(deadline_s=5.0, startup_s=COMPILING_S)
 ORDER = SearchSettings(samples=40, iterations=2_000, workers=1)
 REPORT = SearchReport("balanced", 10, (10,), 3, False, 0.1, "given", 2.0, 1.0, False)
 GOOD = DispatchModel("rule", RuleSpec(Rule.ATCS, k1=2.0, k2=0.5), temperature=0.4)
@@ -117,7 +117,7 @@ def test_when_every_search_dies_a_rule_makes_the_plan_and_each_death_is_told(ins
 
 def test_a_search_that_hangs_is_cut_off_at_its_deadline(instance, champion, monkeypatch):
     monkeypatch.setenv("SHOPFLOOR_FAULT", "solver.ready:sleep=60")
-    limits = SolverLimits(deadline_s=0.5, startup_s=60.0)
+    limits = SolverLimits(deadline_s=0.5, startup_s=COMPILING_S)
     result = climb(LadderRequest(instance, champion, limits, order=ORDER))
     assert result.rung in (Rung.RULE, Rung.GREEDY) and _codes(result) == ["DEADLINE", "DEADLINE"]
     assert result.timings["champion_search_s"] < 1.5
@@ -125,7 +125,7 @@ def test_a_search_that_hangs_is_cut_off_at_its_deadline(instance, champion, monk
 
 def test_the_best_plan_before_the_deadline_counts(instance, champion, monkeypatch):
     monkeypatch.setenv("SHOPFLOOR_FAULT", "solver.improved#1:sleep=60")
-    limits = SolverLimits(deadline_s=2.0, startup_s=60.0)
+    limits = SolverLimits(deadline_s=2.0, startup_s=COMPILING_S)
     result = climb(LadderRequest(instance, champion, limits, order=ORDER))
     assert _codes(result) == ["DEADLINE"] and result.rung is Rung.CHAMPION
     assert result.champion_was_bad is True and result.search is None

@@ -21,12 +21,12 @@ from shopfloor.engine.rules import Rule, RuleSpec
 from shopfloor.policies.bundle import save_bundle
 from shopfloor.policies.model import DispatchModel
 from shopfloor.serving.search_settings import SearchSettings
-from shopfloor.serving.solver_process import SolverLimits, SolverRequest, solve_in_child
+from shopfloor.serving.solver_process import COMPILING_S, SolverLimits, SolverRequest, solve_in_child
 from shopfloor.serving.wire import BadFrame, FrameReader, schedule_from_rows, schedule_rows, send
 
 MODEL = DispatchModel("rule", RuleSpec(Rule.ATCS, k1=2.0, k2=0.5), temperature=0.4)
 ORDER = SearchSettings(samples=40, seed=5, iterations=2_000, workers=1)
-QUICK = SolverLimits(deadline_s=10.0, startup_s=60.0)
+QUICK = SolverLimits(deadline_s=10.0, startup_s=COMPILING_S)
 
 
 @pytest.fixture(scope="module")
@@ -87,7 +87,7 @@ def test_without_a_bundle_the_child_searches_from_the_rules(request_of, instance
 
 
 def test_a_search_without_end_stops_itself_before_the_deadline_and_says_so(request_of):
-    limits = SolverLimits(deadline_s=1.0, startup_s=60.0)
+    limits = SolverLimits(deadline_s=1.0, startup_s=COMPILING_S)
     answer = solve_in_child(request_of(samples=1_000_000, iterations=10**9), limits)
     assert answer.failure is None
     assert answer.search_s < 1.0
@@ -108,7 +108,7 @@ def _weighted_tardiness(instance, answer) -> float:
 
 def test_a_child_that_hangs_is_killed_at_the_deadline_and_its_best_plan_kept(request_of, monkeypatch):
     monkeypatch.setenv("SHOPFLOOR_FAULT", "solver.before_done:sleep=60")
-    answer = solve_in_child(request_of(), SolverLimits(deadline_s=1.0, startup_s=60.0))
+    answer = solve_in_child(request_of(), SolverLimits(deadline_s=1.0, startup_s=COMPILING_S))
     assert answer.failure is not None and answer.failure.code == "DEADLINE"
     assert answer.failure.context["phase"] == "search"
     assert 1.0 <= answer.search_s < 1.5
@@ -117,7 +117,7 @@ def test_a_child_that_hangs_is_killed_at_the_deadline_and_its_best_plan_kept(req
 
 def test_a_child_that_stops_answering_signals_is_killed_too(request_of, monkeypatch):
     monkeypatch.setenv("SHOPFLOOR_FAULT", "solver.ready:stop")
-    answer = solve_in_child(request_of(), SolverLimits(deadline_s=0.5, startup_s=60.0))
+    answer = solve_in_child(request_of(), SolverLimits(deadline_s=0.5, startup_s=COMPILING_S))
     assert answer.failure is not None and answer.failure.code == "DEADLINE"
     assert answer.schedule is None
 
@@ -150,7 +150,7 @@ def test_every_death_has_its_own_code(request_of, monkeypatch, fault, code):
 
 
 def test_a_child_without_memory_is_a_failure_and_we_live(request_of):
-    answer = solve_in_child(request_of(), SolverLimits(deadline_s=5.0, startup_s=60.0, memory_mb=64))
+    answer = solve_in_child(request_of(), SolverLimits(deadline_s=5.0, startup_s=COMPILING_S, memory_mb=64))
     assert answer.failure is not None
     assert answer.failure.code in {"SOLVER_MEMORY", "SOLVER_ERROR", "SOLVER_DIED"}
 
@@ -165,7 +165,7 @@ def test_the_child_knows_no_secret(request_of, monkeypatch, tmp_path):
     monkeypatch.setenv("SHOPFLOOR_DATABASE_URL", "mysql+pymysql://u:hunter2@h/d")
     monkeypatch.setenv("SHOPFLOOR_FAULT", "solver.start:sleep=5")
     script = "import sys, pickle; from shopfloor.serving.solver_process import *;"
-    script += "solve_in_child(pickle.load(sys.stdin.buffer), SolverLimits(startup_s=60))"
+    script += "solve_in_child(pickle.load(sys.stdin.buffer), SolverLimits(startup_s=400))"
     parent = _start_parent(script, request_of())
     try:
         child = _child_of(parent.pid)
@@ -178,7 +178,7 @@ def test_the_child_knows_no_secret(request_of, monkeypatch, tmp_path):
 def test_the_child_dies_with_its_parent(request_of, monkeypatch):
     monkeypatch.setenv("SHOPFLOOR_FAULT", "solver.ready:sleep=60")
     script = "import sys, pickle; from shopfloor.serving.solver_process import *;"
-    script += "solve_in_child(pickle.load(sys.stdin.buffer), SolverLimits(startup_s=60, deadline_s=60))"
+    script += "solve_in_child(pickle.load(sys.stdin.buffer), SolverLimits(startup_s=400, deadline_s=60))"
     parent = _start_parent(script, request_of())
     child = _child_of(parent.pid)
     time.sleep(1.0)

@@ -19,11 +19,11 @@ from shopfloor.serving.champion import Champion
 from shopfloor.serving.rungs import SEARCHED, Rung
 from shopfloor.serving.search_settings import Replay, SearchReport, SearchSettings, report_from
 from shopfloor.serving.solver_process import (
+    COMPILING_S,
     SolverLimits,
     SolverRequest,
     Watch,
     solve_in_child,
-    startup_seconds,
 )
 
 PATIENCE_S = 900.0
@@ -106,7 +106,7 @@ def make_again(
     )
     is_killed = facts.search is None
     deadline = float(facts.settings["deadline_s"]) if is_killed else PATIENCE_S
-    answer = solve_in_child(request, SolverLimits(deadline, startup_seconds()), watch=watch)
+    answer = solve_in_child(request, SolverLimits(deadline, COMPILING_S), watch=watch)
     if answer.schedule is None or (answer.failure is not None and not is_killed):
         code = "SOLVER_SILENT" if answer.failure is None else answer.failure.code
         text = "" if answer.failure is None else answer.failure.summary
