@@ -3,8 +3,9 @@
 Floor 2: imports `domain` and nothing else of ours; the only package that imports numba.
 
 Map: `arrays.py` turns an instance into flat arrays; `rules.py`, `actor.py` say who decides; `scenario.py`
-says what really happens; `dispatch.py` runs a whole plan; `disjunctive.py` improves a plan of an always-open shop; `batch.py` runs many episodes step by step for
-learning; `observation.py` names what a policy sees. `kernel/` holds the njit functions and nothing else.
+says what really happens; `dispatch.py` runs a whole plan; `disjunctive.py` improves a plan of an always-open
+shop; `batch.py` runs many episodes step by step for learning; `observation.py` names what a policy sees.
+`kernel/` holds the njit functions and nothing else.
 
 Invariants: times are integer minutes since the instance's epoch; all events of one instant are applied
 before any decision; a rule or a policy sees nominal minutes only; a random draw depends on (seed, who,
