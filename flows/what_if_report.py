@@ -81,7 +81,6 @@ class WhatIfReport:
     granted_overtime_hours: float
     kpis_before: Mapping[str, float | int | None]
     kpis_after: Mapping[str, float | int | None]
-    guard_acted: bool
     seconds: float
 
     def text(self) -> str:
@@ -166,7 +165,6 @@ def report_of(
         kpis_before=found.before.kpis.as_dict(),
         kpis_after=found.after.kpis.as_dict()
         | {"overtime_hours": found.after.kpis.overtime_hours + found.granted_hours},
-        guard_acted=found.guard_acted,
         seconds=seconds,
     )
 

@@ -73,10 +73,13 @@ class Limits:
     Attributes:
         overtime_hours: More overtime than greedy's.
         max_moved: Operations that may move against the active plan; None = any.
+        is_guarded: False lets every figure but overtime be worse than greedy's: for questions about a plan in
+            force, which may be so itself, and which is not to be turned over for it.
     """
 
     overtime_hours: float = 0.0
     max_moved: int | None = None
+    is_guarded: bool = True
 
 
 @dataclass(frozen=True, eq=False)
@@ -217,6 +220,8 @@ class _Optimiser:
     def limit_of(self, greedy: Outcome) -> Floats:
         limit = figures_of(self.compiled, greedy, self.objective)
         limit *= 1.0 + 1e-12
+        if not self.limits.is_guarded:
+            limit[np.arange(len(limit)) != F_OVERTIME] = np.inf
         limit[F_OVERTIME] += 60.0 * self.limits.overtime_hours
         limit[F_MOVED] = np.inf if self.limits.max_moved is None else self.limits.max_moved
         return limit

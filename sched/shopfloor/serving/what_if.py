@@ -30,7 +30,7 @@ from shopfloor.engine.arrays import Compiled, compile_instance
 from shopfloor.engine.dispatch import Outcome, to_schedule
 from shopfloor.engine.held_plan import hold_plan
 from shopfloor.engine.objective import Objective
-from shopfloor.engine.optimise import Budget, optimise
+from shopfloor.engine.optimise import Budget, Limits, optimise
 from shopfloor.engine.rules import RuleSpec
 
 log = logging.getLogger(__name__)
@@ -119,7 +119,6 @@ class Answer:
         new: Jobs that only the change brings.
         moved_operations: Operations with another machine or a start more than 30 minutes off, whenever.
         granted_hours: Hours worked in granted overtime windows.
-        guard_acted: The search's guard took a dearer plan.
         seconds: Wall time of both plans.
     """
 
@@ -131,7 +130,6 @@ class Answer:
     new: tuple[MovedJob, ...]
     moved_operations: int
     granted_hours: float
-    guard_acted: bool
     seconds: Mapping[str, float] = field(default_factory=dict)
 
     @property
@@ -160,7 +158,7 @@ def answer(question: Question) -> Answer:
     starts = {item.operation_id: PlannedStart(item.machine_id, item.start) for item in baseline.operations}
     before = replace(question.before, active_plan=question.before.active_plan or starts)
     after = replace(question.after, active_plan=starts)
-    schedule, guard_acted = _changed(question, after, baseline)
+    schedule = _changed(question, after, baseline)
     sides = (
         PlannedSide(before, baseline, compute_kpis(before, baseline)),
         PlannedSide(after, schedule, compute_kpis(after, schedule)),
@@ -175,7 +173,6 @@ def answer(question: Question) -> Answer:
         new=new,
         moved_operations=_n_moved(baseline.by_operation, schedule),
         granted_hours=sum(granted_hours_worked(granted, schedule) for granted in question.granted),
-        guard_acted=guard_acted,
         seconds={"baseline": planned_at - began, "answer": time.perf_counter() - planned_at},
     )
 
@@ -189,14 +186,14 @@ def _baseline(question: Question) -> tuple[Schedule, bool]:
         if not violations:
             return held, True
         log.warning("active_plan_cannot_be_held first=%s", violations[0])
-    return _optimised(question, compiled, question.objective, ())[0], False
+    return _optimised(question, compiled, question.objective), False
 
 
-def _changed(question: Question, after: Instance, baseline: Schedule) -> tuple[Schedule, bool]:
+def _changed(question: Question, after: Instance, baseline: Schedule) -> Schedule:
     """Return the plan with the change; the baseline itself when the change changes nothing."""
     unchanged = replace(question.before, active_plan=after.active_plan)
     if instance_fingerprint(unchanged) == instance_fingerprint(after):
-        return baseline, False
+        return baseline
     compiled = compile_instance(after)
     calm = replace(question.objective, moves=max(question.objective.moves, MOVES_PRICE))
     new = {item.operation_id for item in after.operations if item.job_id in set(question.new_jobs)}
@@ -205,13 +202,19 @@ def _changed(question: Question, after: Instance, baseline: Schedule) -> tuple[S
         for first in ([(), new] if new else [()])
         for may_switch in (False, True)
     ]
-    return _optimised(question, compiled, calm, outcomes)
+    # The plan in force need not be better than greedy in every figure: no reason to turn it over.
+    return _optimised(question, compiled, calm, outcomes, is_guarded=False)
 
 
 def _optimised(
-    question: Question, compiled: Compiled, objective: Objective, outcomes: Sequence[Outcome]
-) -> tuple[Schedule, bool]:
-    """Return a validated plan of the search and whether its guard acted."""
+    question: Question,
+    compiled: Compiled,
+    objective: Objective,
+    outcomes: Sequence[Outcome] = (),
+    *,
+    is_guarded: bool = True,
+) -> Schedule:
+    """Return a validated plan of the search."""
     found = optimise(
         compiled,
         objective=objective,
@@ -219,12 +222,13 @@ def _optimised(
         seed=question.seed,
         starts=question.starts,
         outcomes=outcomes,
+        limits=Limits(is_guarded=is_guarded),
     )
     schedule = to_schedule(compiled, found.outcome, "what-if")
     violations = validate(compiled.instance, schedule)
     if violations:
         raise InvalidPlan(f"the plan of the search breaks {len(violations)} rules, first: {violations[0]}")
-    return schedule, found.guard_acted
+    return schedule
 
 
 def _moved_jobs(before: PlannedSide, after: PlannedSide) -> tuple[tuple[MovedJob, ...], tuple[MovedJob, ...]]:
