@@ -15,7 +15,7 @@ from shopfloor.engine.arrays import compile_instance
 from shopfloor.engine.dispatch import completion_minutes, dispatch
 from shopfloor.engine.objective import objective_of
 from shopfloor.engine.rules import Rule, RuleSpec
-from shopfloor.evaluation.search_cases import SearchCase, anchor_case, factory_case
+from shopfloor.evaluation.search_cases import SearchCase, anchor_case, daily_case, factory_case, size_case
 from shopfloor.evaluation.search_goals import BelowBound, Goal, anchor_report, ratio, worse_than_greedy
 from shopfloor.evaluation.search_players import (
     best_tuned_player,
@@ -26,6 +26,10 @@ from shopfloor.evaluation.search_players import (
 from shopfloor.evaluation.search_rows import Arena, RowStore, SearchRow
 from shopfloor.policies.exact_arcs import why_not_exact
 from shopfloor.policies.exact_axis import shop_on_axis
+from shopfloor.twin.fit import fit_twin
+from shopfloor.twin.generate import generate_plant
+from shopfloor.twin.model import TwinModel
+from shopfloor.twin.plant_spec import DEFAULT_AS_OF, TINY_SPEC
 
 SPECS = (RuleSpec(Rule.ATCS), RuleSpec(Rule.EDD))
 
@@ -43,6 +47,24 @@ def small_case() -> SearchCase:
     operations = [tiny_operation(f"{name}-P1", minutes=300 + 60 * k) for k, name in enumerate("ABCDE")]
     jobs = [tiny_job(name, due=400, weight=1.0 + k) for k, name in enumerate("ABCDE")]
     return SearchCase("small", tiny_instance(operations, jobs=jobs))
+
+
+@pytest.fixture(scope="module")
+def twin() -> TwinModel:
+    frames = generate_plant(TINY_SPEC, seed=1)
+    return fit_twin(frames, as_of=DEFAULT_AS_OF, plant_tz=TINY_SPEC.plant_tz)
+
+
+def test_a_larger_book_has_its_size_later_due_dates_and_longer_calendars(twin):
+    plain, large = daily_case(twin, 0).instance, size_case(twin, 400).instance
+    assert len(large.operations) == 400
+    assert all(job.known_at is None for job in (*plain.jobs, *large.jobs))
+    assert max(job.due for job in large.jobs) > max(job.due for job in plain.jobs)
+    for name, open_time in large.open_time.items():
+        before = plain.open_time[name]
+        assert (open_time.starts[: len(before.starts)] == before.starts).all()
+        assert (np.diff(open_time.starts) > 0).all()
+        assert open_time.ends[-1] >= before.ends[-1] + 364 * DAY
 
 
 def test_edd_delivers_sixty_percent_of_a_factory_on_time():

@@ -33,7 +33,13 @@ from shopfloor.evaluation.search_cases import SearchCase
 from shopfloor.evaluation.search_players import Player
 
 log = logging.getLogger(__name__)
-SOLVER_SOURCES = ("engine/**/*.py", "domain/*.py", "policies/exact*.py", "evaluation/search_players.py")
+SOLVER_SOURCES = (
+    "engine/**/*.py",
+    "domain/*.py",
+    "policies/exact*.py",
+    "evaluation/search_players.py",
+    "evaluation/search_sizes.py",
+)
 
 
 @dataclass(frozen=True)
