@@ -208,7 +208,7 @@ class Chains:
     def _may_not_move(self, operation_id: str) -> bool:
         commitment = self.instance.commitment_by_id.get(operation_id)
         if commitment is not None:
-            return commitment.kind is CommitmentKind.FROZEN
+            return commitment.kind is not CommitmentKind.IN_PROGRESS
         pin = self.instance.pin_by_id.get(operation_id)
         return pin is not None and pin.start is not None
 
