@@ -151,8 +151,6 @@ class _Bench:
             return [self.equal_cpu(*size) for size in FACTORIES]
         return [self.anchor() if part == "anchor" else self.sizes()]
 
-    # --- what is measured on ---
-
     @property
     def store(self) -> RowStore:
         from shopfloor.evaluation.search_rows import RowStore
@@ -200,8 +198,6 @@ class _Bench:
 
         twin, _ = self.plant()
         return self.rules("the default plant", lambda seed: training_bank(twin, [seed])[0], 12)
-
-    # --- parts ---
 
     def daily(self) -> PartReport:
         """Return the frozen daily suite."""
@@ -262,7 +258,9 @@ class _Bench:
         players = {
             "tuned": who.tuned_player(specs),
             "sampled": who.sampled_atcs_player(seconds * workers, specs),
-            "search": who.search_player(self.objective, seconds=seconds, workers=workers, specs=specs),
+            "search": who.search_player(
+                self.objective, seconds=seconds, workers=workers, specs=specs, is_guarded=False
+            ),
         }
         cases = [factory_case(n_jobs, n_machines, number) for number in range(self.options.n_factories)]
         return equal_cpu_report(family, self.play_all(f"equal CPU {family}", cases, players))
@@ -280,7 +278,7 @@ class _Bench:
             "exact": who.exact_player(seconds=self.options.proof_seconds, workers=2, specs=specs),
             "best_tuned": who.best_tuned_player(specs),
             "search": who.search_player(
-                objective, seconds=min(2.0, self.options.seconds), workers=1, specs=specs
+                objective, seconds=min(2.0, self.options.seconds), workers=1, specs=specs, is_guarded=False
             ),
         }
         cases = [anchor_case(number) for number in range(self.options.n_anchors)]

@@ -247,7 +247,7 @@ def anchor_report(rows: Rows, *, ours: str = "search") -> PartReport:
     Raises:
         BelowBound: A plan of anybody costs less than a proven bound.
     """
-    head = "".join(f"{_name(rows, role):>26}" for role in rows if role != "exact")
+    head = "".join(f"{_name(rows, role):>32}" for role in rows if role != "exact")
     lines = [f"{'case':22}{'bound':>10}{'optimum':>10}{'proof s':>9}{head}"]
     gaps = []
     for case, exact in sorted(rows["exact"].items()):
@@ -261,7 +261,7 @@ def anchor_report(rows: Rows, *, ours: str = "search") -> PartReport:
                     "hint: engine, KPI or exact model is wrong; no number of this bench counts until it is found"
                 )
         shown = "".join(
-            f"{rows[role][case].kpis['weighted_tardiness']:>26.3f}" for role in rows if role != "exact"
+            f"{rows[role][case].kpis['weighted_tardiness']:>32.3f}" for role in rows if role != "exact"
         )
         best = f"{optimum:10.3f}" if is_optimal else f"{'open':>10}"
         lines.append(f"{case:22}{bound:10.3f}{best}{exact.wall_seconds:9.1f}{shown}")
