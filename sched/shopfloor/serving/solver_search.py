@@ -85,14 +85,17 @@ def search(
     return SearchReport(
         objective=order.objective.name,
         planned=order.iterations,
-        iterations=done.iterations,
+        iterations=tuple(map(int, done.iterations)),
         samples=samples,
-        is_cut=samples < wanted or (is_out_of_time and min(done.iterations, default=0) < order.iterations),
+        is_cut=bool(
+            samples < wanted or (is_out_of_time and min(done.iterations, default=0) < order.iterations)
+        ),
         seconds=time.monotonic() - began,
         start_name=done.start_name,
-        start_cost=done.start_cost,
-        cost=done.cost,
-        guard_acted=done.guard_acted,
+        # figures of the engine may be numpy's, which JSON does not know
+        start_cost=float(done.start_cost),
+        cost=float(done.cost),
+        guard_acted=bool(done.guard_acted),
     )
 
 
@@ -124,7 +127,7 @@ class _Sink:
         if not math.isfinite(cost):
             raise PolicyNan(f"the cost of a plan is {cost}")
         plan = self._schedule(outcome)
-        self._send(plan, cost)
+        self._send(plan, float(cost))
         self._sent, self._sent_at = plan, time.monotonic()
 
     def _schedule(self, outcome: Outcome) -> Schedule:
