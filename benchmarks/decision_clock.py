@@ -71,16 +71,15 @@ class DecisionClock:
         self.spec = spec
         self.stamps = np.zeros(compiled.n_operations + 1, dtype=np.int64)
         self.run()
-        begin, tick = time.perf_counter(), self._cycles_of_a_run()
-        self.cycles_per_us = tick / ((time.perf_counter() - begin) * 1e6)
+        self.cycles_per_us = self._cycles_per_us()
 
-    def _cycles_of_a_run(self) -> int:
+    def _cycles_per_us(self) -> float:
         """A busy fifth of a second, to learn how long a cycle is."""
-        first = int(_now())
-        until = time.perf_counter() + 0.2
-        while time.perf_counter() < until:
+        _now()  # compiled before the watch starts
+        began, first = time.perf_counter(), int(_now())
+        while time.perf_counter() < began + 0.2:
             pass
-        return int(_now()) - first
+        return (int(_now()) - first) / ((time.perf_counter() - began) * 1e6)
 
     def run(self) -> np.ndarray:
         """Return the cycles of each decision of one episode."""
