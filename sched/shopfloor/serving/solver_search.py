@@ -55,7 +55,7 @@ def search(
     sink = _Sink(compiled, order, name, send)
     outcomes: list[Outcome] = []
     samples = 0
-    wanted = order.samples if replay is None else replay.samples
+    wanted = 0 if model is None else order.samples if replay is None else replay.samples
     if model is not None and wanted:
         share = seconds * SHARE_OF_SAMPLES if replay is None else math.inf
         # here and not in the optimiser: the model knows how warm to sample
