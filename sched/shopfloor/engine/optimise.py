@@ -6,7 +6,9 @@ the same plan, as long as the deadline did not cut the search short.
 The guard keeps only plans that are no worse than the plant's greedy on weighted tardiness, mean tardiness,
 on-time rate, overtime hours and spread of utilisation; greedy itself passes, so there always is one. A cap on
 moved operations comes first: where every plan within the cap is worse than greedy, the cheapest of them sets
-the limit; where no starting plan keeps the cap, it is not kept.
+the limit; where no starting plan keeps the cap, it is not kept. The spread comes last: it counts up to the
+makespan, so a plan that is done earlier looks less even. Where the search finds nothing that passes it, the
+best plan that passes everything else is returned, and `is_even` says so.
 """
 
 from __future__ import annotations
@@ -96,6 +98,8 @@ class Optimised:
         seconds: Wall time.
         trace: (wall seconds since the search began, cost) of each improvement, best worker.
         planned: Moves that each worker was to try.
+        is_even: Whether the guard on the spread of utilisation held; False where no plan but the safe one
+            passes it.
     """
 
     outcome: Outcome
@@ -107,6 +111,7 @@ class Optimised:
     seconds: float
     trace: tuple[tuple[float, float], ...] = ()
     planned: int = 0
+    is_even: bool = True
 
 
 def plan_cost(compiled: Compiled, outcome: Outcome, objective: Objective) -> float:
@@ -177,10 +182,14 @@ class _Optimiser:
         chains, planned = self.chains(best, safe, limit)
         self.search(chains)
         chosen = min(chains, key=lambda chain: chain.cost, default=None)
-        if chosen is None or chosen.cost >= safe.cost - _EPSILON:
-            outcome, cost = safe.outcome, safe.cost
-        else:
+        loose = min(chains, key=lambda chain: chain.loose_cost, default=None)
+        outcome, cost = safe.outcome, safe.cost
+        is_even = True
+        if chosen is not None and chosen.cost < safe.cost - _EPSILON:
             outcome, cost = chosen.kept(), chosen.cost
+        elif loose is not None and loose.loose_cost < safe.cost - _EPSILON:
+            chosen, is_even = loose, False
+            outcome, cost = loose.kept_loosely(), loose.loose_cost
         outcome = fill_room(self.compiled, outcome)
         self.tell(cost, outcome)
         return Optimised(
@@ -193,6 +202,7 @@ class _Optimiser:
             seconds=time.monotonic() - self.began,
             trace=tuple(chosen.trace) if chosen else (),
             planned=planned,
+            is_even=is_even,
         )
 
     def starts(

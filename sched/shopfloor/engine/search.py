@@ -79,13 +79,18 @@ class Chain:
         return float(self.search.money[kernel.M_KEPT])
 
     @property
+    def loose_cost(self) -> float:
+        """Of the plan that passes the guard but for the spread of utilisation."""
+        return float(self.search.money[kernel.M_LOOSE])
+
+    @property
     def lowest(self) -> float:
         """Cost of the cheapest plan it was ever at, whether the guard lets it pass or not."""
         return float(self.search.money[kernel.M_BEST])
 
     @property
     def refused(self) -> int:
-        """Cheaper plans that the guard refused."""
+        """Looks of the guard after which nothing was kept."""
         return int(self.search.tally[kernel.T_REFUSED])
 
     def advance(self, until: int) -> None:
@@ -110,7 +115,7 @@ class Chain:
     def settle(self) -> None:
         """Look at the plan as it stands now: keep it if it is the best that the guard lets pass."""
         if self.search.tally[kernel.T_PENDING]:
-            kernel.keep_if_as_good(self.compiled.problem, self.plan, self.weights, self.search)
+            kernel.look(self.compiled.problem, self.plan, self.weights, self.search)
 
     def run(self, until: int, deadline: float) -> None:
         """Work in slices until `until` moves or the monotonic clock's `deadline`."""
@@ -128,6 +133,10 @@ class Chain:
     def kept(self) -> Outcome:
         """Return the best guarded plan."""
         return outcome_of_kept(self.compiled, self.start, self.search.kept)
+
+    def kept_loosely(self) -> Outcome:
+        """Return the best plan that passes the guard but for the spread of utilisation."""
+        return outcome_of_kept(self.compiled, self.start, self.search.loose)
 
 
 def new_chain(
@@ -156,7 +165,10 @@ def new_chain(
     plan = sequences_of(compiled, safe)
     search = search_of(plan, limit, seed)
     search.money[kernel.M_COST] = cost_of(compiled, plan, weights)
-    kernel.keep(plan, search)
+    kernel.keep(plan, search.kept)
+    kernel.keep(plan, search.loose)
+    search.money[kernel.M_KEPT] = search.money[kernel.M_LOOSE] = search.money[kernel.M_COST]
+    search.tally[kernel.T_BACKOFF] = 1
     if start is not safe:
         plan = sequences_of(compiled, start)
         search.money[kernel.M_COST] = cost_of(compiled, plan, weights)

@@ -273,5 +273,6 @@ def search_of(plan: seq.Sequences, limit: Floats, seed: int) -> kernel.Search:
         back=np.zeros((kernel.MOST_STEPS, kernel.BACK), dtype=np.int64),
         figures=np.zeros(FIGURES),
         kept=np.zeros((n, 6), dtype=np.int64),
+        loose=np.zeros((n, 6), dtype=np.int64),
         limit=np.ascontiguousarray(limit, dtype=np.float64),
     )

@@ -17,7 +17,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from shopfloor.engine.kernel.guard import is_as_good
+from shopfloor.engine.kernel.guard import F_SPREAD, FIGURES, figures
 from shopfloor.engine.kernel.jit import entry, inlined, threaded
 from shopfloor.engine.kernel.moves import Book, Move, Step, draw, propose
 from shopfloor.engine.kernel.sequences import (
@@ -52,14 +52,17 @@ T_PENDING = 6  # 1 = the plan is better than the kept one and not kept yet
 T_REFUSED = 7  # plans better than the kept one that the guard refused
 T_TOUCHED = 8
 T_STEPS = 9  # steps of the last move
-TALLY = 10
+T_NEXT_LOOK = 10  # tried moves before which the guard does not look again
+T_BACKOFF = 11  # moves that it waits after the next refusal
+TALLY = 12
 
 # --- Search.money (float64) ---
 M_COST = 0  # of the plan
-M_KEPT = 1  # of the kept plan
+M_KEPT = 1  # of the kept plan, which passes the guard
 M_BEST = 2  # lowest of any plan
 M_LAST = 3  # last completion of all jobs, where the makespan costs
-MONEY = 4
+M_LOOSE = 4  # of the plan that passes the guard but for the spread of utilisation
+MONEY = 5
 
 # --- Weights.flat (float64) ---
 W_BALANCE = 0  # per squared minute of a slot's load
@@ -124,7 +127,8 @@ class Search(NamedTuple):
         back: int64 (MOST_STEPS, BACK), where the moved operations stood.
         figures: float64 (FIGURES,), of the plan that the guard looked at last.
         kept: int64 (operations, 6), the best guarded plan: start, end, slot, run, setup, level.
-        limit: float64, what a plan must not exceed, see `guard.py`.
+        loose: int64 (operations, 6), the best plan that passes the guard but for the spread of utilisation.
+        limit: float64 (FIGURES,), what a plan must not exceed, see `guard.py`.
     """
 
     tally: Ints
@@ -137,6 +141,7 @@ class Search(NamedTuple):
     back: Ints
     figures: Floats
     kept: Ints
+    loose: Ints
     limit: Floats
 
 
@@ -509,27 +514,44 @@ def _file(plan: Sequences, book: Book, job: int, alone: Ints) -> None:
 
 
 @entry
-def keep(plan: Sequences, search: Search) -> None:
+def keep(plan: Sequences, kept: Ints) -> None:
     """Copy the plan into `kept`."""
     for op in range(plan.row.shape[0]):
-        search.kept[op, 0] = plan.row[op, R_START]
-        search.kept[op, 1] = plan.row[op, R_END]
-        search.kept[op, 2] = plan.row[op, R_SLOT]
-        search.kept[op, 3] = plan.row[op, R_RUN]
-        search.kept[op, 4] = plan.row[op, R_SETUP]
-        search.kept[op, 5] = plan.level[op]
-    search.money[M_KEPT] = search.money[M_COST]
+        kept[op, 0] = plan.row[op, R_START]
+        kept[op, 1] = plan.row[op, R_END]
+        kept[op, 2] = plan.row[op, R_SLOT]
+        kept[op, 3] = plan.row[op, R_RUN]
+        kept[op, 4] = plan.row[op, R_SETUP]
+        kept[op, 5] = plan.level[op]
 
 
 @entry
-def keep_if_as_good(problem: Problem, plan: Sequences, w: Weights, search: Search) -> bool:
-    """Keep the plan when the guard lets it pass."""
-    search.tally[T_PENDING] = 0
-    if is_as_good(problem, plan, w.old_machine, w.old_start, w.move_until[0], search.limit, search.figures):
-        keep(plan, search)
-        return True
-    search.tally[T_REFUSED] += 1
-    return False
+def look(problem: Problem, plan: Sequences, w: Weights, search: Search) -> None:
+    """Keep the plan if it is the cheapest that the guard lets pass, and if it is the cheapest but for spread.
+
+    A chain whose plans the guard refuses is looked at less and less often.
+    """
+    tally = search.tally
+    money = search.money
+    tally[T_PENDING] = 0
+    tally[T_NEXT_LOOK] = tally[T_TRIED]
+    figures(problem, plan, w.old_machine, w.old_start, w.move_until[0], search.figures)
+    wrong = 0
+    for k in range(FIGURES):
+        if search.figures[k] > search.limit[k] and k != F_SPREAD:
+            wrong += 1
+    is_even = search.figures[F_SPREAD] <= search.limit[F_SPREAD]
+    if wrong == 0 and money[M_COST] < money[M_LOOSE]:
+        keep(plan, search.loose)
+        money[M_LOOSE] = money[M_COST]
+    if wrong == 0 and is_even and money[M_COST] < money[M_KEPT]:
+        keep(plan, search.kept)
+        money[M_KEPT] = money[M_COST]
+        tally[T_BACKOFF] = 1
+    else:
+        tally[T_REFUSED] += 1
+        tally[T_BACKOFF] = min(2 * tally[T_BACKOFF], plan.row.shape[0])
+        tally[T_NEXT_LOOK] = tally[T_TRIED] + tally[T_BACKOFF]
 
 
 @threaded
@@ -566,17 +588,16 @@ def anneal(
         delta = try_move(problem, plan, w, search, book, move, threshold)
         if delta == np.inf:
             continue
-        if delta > 0.0 and tally[T_PENDING] == 1:
+        if delta > 0.0 and tally[T_PENDING] == 1 and tally[T_TRIED] >= tally[T_NEXT_LOOK]:
             # leaving a new best plan: look at it first
             undo(plan, search)
-            keep_if_as_good(problem, plan, w, search)
+            look(problem, plan, w, search)
             delta = try_move(problem, plan, w, search, book, move, threshold)
         tally[T_ACCEPTED] += 1
         money[M_COST] += delta
         for k in range(tally[T_JOBS]):
             _file(plan, book, search.job_log[k, 0], alone)
-        if money[M_COST] < money[M_KEPT] - 1e-9:
-            tally[T_PENDING] = 1
+        tally[T_PENDING] = int(money[M_COST] < max(money[M_KEPT], money[M_LOOSE]) - 1e-9)
         if money[M_COST] < money[M_BEST]:
             money[M_BEST] = money[M_COST]
     return tally[T_TRIED]

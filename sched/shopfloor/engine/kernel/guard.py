@@ -88,21 +88,3 @@ def figures(
     if n > 0:
         mean = total / n
         out[F_SPREAD] = math.sqrt(max(0.0, squares / n - mean * mean))
-
-
-@entry
-def is_as_good(
-    problem: Problem,
-    plan: Sequences,
-    old_machine: Ints,
-    old_start: Ints,
-    move_until: int,
-    limit: Floats,
-    out: Floats,
-) -> bool:
-    """Tell whether no figure of a plan exceeds its limit; `out` holds the figures afterwards."""
-    figures(problem, plan, old_machine, old_start, move_until, out)
-    for k in range(FIGURES):  # noqa: SIM110  (compiled: a generator would be an object)
-        if out[k] > limit[k]:
-            return False
-    return True
