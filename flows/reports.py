@@ -120,7 +120,9 @@ def search_lines(search: Mapping[str, Any]) -> dict[str, str]:
         "ended by": "the deadline" if search["is_cut"] else "its moves",
         "guard": "acted: a dearer plan was taken, no worse than greedy"
         if search["guard_acted"]
-        else "not needed",
+        else "not needed"
+        if search["is_even"]
+        else "gave up the spread of utilisation: it would have cost a quarter more",
     }
 
 

@@ -67,8 +67,12 @@ def test_the_validator_accepts_every_plan(seed: int, objective: str) -> None:
 def test_no_guarded_figure_is_worse_than_greedys(seed: int) -> None:
     compiled, answer = searched(random_instance(seed, tidy=True))
     found, greedy = kpis_of(compiled, answer.outcome), kpis_of(compiled, greedy_list(compiled))
-    for name in ("weighted_tardiness", "mean_tardiness_days", "overtime_hours", "utilisation_std"):
+    names = ["weighted_tardiness", "mean_tardiness_days", "overtime_hours"]
+    for name in [*names, "utilisation_std"] if answer.is_even else names:
         assert getattr(found, name) <= getattr(greedy, name) + 1e-9, name
+    if not answer.is_even:
+        greedys = plan_cost(compiled, greedy_list(compiled), PRESETS["balanced"])
+        assert answer.cost * 1.25 < greedys, "the spread may be given up for a large gain only"
     assert found.on_time_rate >= greedy.on_time_rate
 
 

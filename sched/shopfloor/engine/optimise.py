@@ -7,8 +7,8 @@ The guard keeps only plans that are no worse than the plant's greedy on weighted
 on-time rate, overtime hours and spread of utilisation; greedy itself passes, so there always is one. A cap on
 moved operations comes first: where every plan within the cap is worse than greedy, the cheapest of them sets
 the limit; where no starting plan keeps the cap, it is not kept. The spread comes last: it counts up to the
-makespan, so a plan that is done earlier looks less even. Where the search finds nothing that passes it, the
-best plan that passes everything else is returned, and `is_even` says so.
+makespan, so a plan that is done earlier looks less even. Where keeping it costs a quarter more, the best plan
+that passes everything else is returned, and `is_even` says so.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from shopfloor.engine.dispatch import Outcome
 from shopfloor.engine.kernel.guard import F_MOVED, F_OVERTIME
 from shopfloor.engine.layout import Floats
 from shopfloor.engine.objective import Objective
-from shopfloor.engine.portfolio import starting_plans
+from shopfloor.engine.portfolio import fitted_rules, starting_plans
 from shopfloor.engine.room import fill_room
 from shopfloor.engine.rules import RuleSpec
 from shopfloor.engine.search import Chain, Cooling, figures_of, new_chain
@@ -38,8 +38,23 @@ from shopfloor.engine.search_state import InfeasibleStart, cost_of, sequences_of
 
 OnBetter = Callable[[Outcome], None]
 
-START_SHARE = 0.3
-"""Share of the seconds that starting plans may take."""
+START_SHARE = 0.15
+"""Share of the seconds after which no other rule is tried."""
+
+MOVES_PER_TRY = 2
+"""A rule is tried for so many moves per operation that the search may make: a tenth of its time or so."""
+
+MOST_TRIES = 2000
+
+HOT, COLD = 0.6, 0.015
+"""First and last temperature in units of cost, see `cooling_of`; from 0.2 to 1 and 0.01 to 0.05 the answers on
+the default plant differ by their noise."""
+
+DEAR_SPREAD = 1.25
+"""The guard on the spread of utilisation is given up where it makes the plan so many times dearer."""
+
+NEAR_BEST = 1.05
+"""The second worker starts from the second best plan unless that costs more than so many times the best."""
 
 POLL_S = 0.05
 """Wall seconds between two looks at what the chains have found."""
@@ -59,6 +74,7 @@ class Budget:
         samples: Runs of each policy among the starts; rules run once each.
         stop_after: Moves after which each worker stops although more were planned: repeats a run that the
             deadline cut.
+        rule_tries: Rules fitted to the instance before the search; None = by the iterations or the seconds.
     """
 
     iterations: int | None = None
@@ -66,6 +82,7 @@ class Budget:
     workers: int = 1
     samples: int = 32
     stop_after: tuple[int, ...] | None = None
+    rule_tries: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,8 +115,8 @@ class Optimised:
         seconds: Wall time.
         trace: (wall seconds since the search began, cost) of each improvement, best worker.
         planned: Moves that each worker was to try.
-        is_even: Whether the guard on the spread of utilisation held; False where no plan but the safe one
-            passes it.
+        is_even: Whether the guard on the spread of utilisation held; False where it would have cost too much.
+        rule_tries: Rules that were fitted to the instance before the search.
     """
 
     outcome: Outcome
@@ -112,6 +129,7 @@ class Optimised:
     trace: tuple[tuple[float, float], ...] = ()
     planned: int = 0
     is_even: bool = True
+    rule_tries: int = 0
 
 
 def plan_cost(compiled: Compiled, outcome: Outcome, objective: Objective) -> float:
@@ -171,15 +189,17 @@ class _Optimiser:
         self.began = time.monotonic()
         self.deadline = self.began + budget.seconds
         self.told = math.inf
+        self.rule_tries = 0
         self._found: dict[int, tuple[float, Outcome]] = {}
         self._lock = threading.Lock()
 
     def run(self, specs: Sequence[RuleSpec | ActorSpec], outcomes: Sequence[Outcome]) -> Optimised:
         starts, limit = self.starts(specs, outcomes)
-        best = min(starts, key=lambda start: start.cost)
+        starts.sort(key=lambda start: start.cost)
+        best = starts[0]
         safe = min((start for start in starts if start.is_safe), key=lambda start: start.cost)
         self.tell(safe.cost, safe.outcome)
-        chains, planned = self.chains(best, safe, limit)
+        chains, planned = self.chains(starts, safe, limit)
         self.search(chains)
         chosen = min(chains, key=lambda chain: chain.cost, default=None)
         loose = min(chains, key=lambda chain: chain.loose_cost, default=None)
@@ -187,7 +207,7 @@ class _Optimiser:
         is_even = True
         if chosen is not None and chosen.cost < safe.cost - _EPSILON:
             outcome, cost = chosen.kept(), chosen.cost
-        elif loose is not None and loose.loose_cost < safe.cost - _EPSILON:
+        if loose is not None and cost > DEAR_SPREAD * loose.loose_cost:
             chosen, is_even = loose, False
             outcome, cost = loose.kept_loosely(), loose.loose_cost
         outcome = fill_room(self.compiled, outcome)
@@ -203,20 +223,18 @@ class _Optimiser:
             trace=tuple(chosen.trace) if chosen else (),
             planned=planned,
             is_even=is_even,
+            rule_tries=self.rule_tries,
         )
 
     def starts(
         self, specs: Sequence[RuleSpec | ActorSpec], outcomes: Sequence[Outcome]
     ) -> tuple[list[_Start], Floats]:
         """Return the starting plans and the limit that greedy sets."""
-        until = self.began + START_SHARE * self.budget.seconds
-        made = starting_plans(
-            self.compiled, specs, samples=self.budget.samples, seed=self.seed, deadline=until
-        )
+        made = starting_plans(self.compiled, specs, samples=self.budget.samples, seed=self.seed)
         first, greedy = next(made)
         limit = self.limit_of(greedy)
         given = (("given plan", outcome) for outcome in outcomes)
-        plans = [(first, greedy), *given, *made]
+        plans = [(first, greedy), *given, *made, *self.fitted()]
         figures = [figures_of(self.compiled, outcome, self.objective) for _, outcome in plans]
         costs = [plan_cost(self.compiled, outcome, self.objective) for _, outcome in plans]
         complete = [not (outcome.code > 0)[greedy.code == 0].any() for _, outcome in plans]
@@ -227,6 +245,20 @@ class _Optimiser:
         ]
         return starts, limit
 
+    def fitted(self) -> list[tuple[str, Outcome]]:
+        """Return the plans of rules fitted to the instance; how many are tried follows from the budget."""
+        budget = self.budget
+        tries = MOST_TRIES
+        if budget.rule_tries is not None:
+            tries = budget.rule_tries
+        elif budget.iterations is not None:
+            tries = budget.iterations // max(1, MOVES_PER_TRY * self.compiled.n_operations)
+        until = self.began + START_SHARE * budget.seconds
+        plans, self.rule_tries = fitted_rules(
+            self.compiled, tries=min(MOST_TRIES, max(1, tries)), seed=self.seed, deadline=until
+        )
+        return plans
+
     def limit_of(self, greedy: Outcome) -> Floats:
         limit = figures_of(self.compiled, greedy, self.objective)
         limit *= 1.0 + 1e-12
@@ -236,7 +268,7 @@ class _Optimiser:
         limit[F_MOVED] = np.inf if self.limits.max_moved is None else self.limits.max_moved
         return limit
 
-    def chains(self, best: _Start, safe: _Start, limit: Floats) -> tuple[list[Chain], int]:
+    def chains(self, starts: list[_Start], safe: _Start, limit: Floats) -> tuple[list[Chain], int]:
         """Return one chain per worker, and the moves that each is to try."""
         budget = self.budget
         alone = earliest_completions(self.compiled.instance)
@@ -253,18 +285,18 @@ class _Optimiser:
                 worth=worth,
                 planned=planned,
                 seed=1_000_003 * self.seed + worker,
-                cooling=cooling_of(self.compiled),
+                cooling=cooling_of(self.compiled, self.objective),
             )
 
-        try:
-            chain(0, best.outcome, 1)
-            start = best.outcome
-        except InfeasibleStart:
-            start = safe.outcome
+        near = [start.outcome for start in starts if start.cost <= NEAR_BEST * starts[0].cost + _EPSILON]
+        outcomes = [outcome for outcome in near if _can_be_timed(self.compiled, outcome)] or [safe.outcome]
         planned = budget.iterations
         if planned is None:
-            planned = self.affordable(lambda: chain(0, start, 1_000_000))
-        return [chain(worker, start, planned) for worker in range(budget.workers)], planned
+            planned = self.affordable(lambda: chain(0, outcomes[0], 1_000_000))
+        return [
+            chain(worker, outcomes[worker % min(2, len(outcomes))], planned)
+            for worker in range(budget.workers)
+        ], planned
 
     def affordable(self, make: Callable[[], Chain]) -> int:
         """Return the moves that one core tries in what is left of the time."""
@@ -318,7 +350,20 @@ def _make_way(limit: Floats, figures: list[Floats], costs: list[float], complete
         limit[F_MOVED] = np.inf
 
 
-def cooling_of(compiled: Compiled) -> Cooling:
-    """Return the temperatures for an instance: the larger it is, the fewer moves each operation gets."""
-    n = max(1, compiled.n_operations)
-    return Cooling(hot=max(0.3, min(2.0, 900.0 / n)), cold=0.05)
+def _can_be_timed(compiled: Compiled, outcome: Outcome) -> bool:
+    try:
+        sequences_of(compiled, outcome)
+    except InfeasibleStart:
+        return False
+    return True
+
+
+def cooling_of(compiled: Compiled, objective: Objective) -> Cooling:
+    """Return the temperatures: shares of what it costs to delay an average job by an average operation."""
+    problem = compiled.problem
+    if not len(problem.op) or not len(problem.job):
+        return Cooling()
+    days = float(problem.op_work[:, at.WORK_MEAN].mean() * problem.stretch[0] / 1440.0)
+    per_day = objective.tardiness * float(problem.job_weight.mean()) + objective.days_late
+    unit = max(1e-6, days * (per_day + objective.makespan))
+    return Cooling(hot=HOT * unit, cold=COLD * unit)

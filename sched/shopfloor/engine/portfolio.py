@@ -1,10 +1,12 @@
-"""Plans to start a search from: greedy, a fixed grid of rules, given rules and policies, the active plan.
+"""Plans to start a search from: greedy, given rules and policies, the active plan, and ATCS fitted to the instance.
 
-Nothing is improved here; each plan is what its maker makes of the instance.
+The best k1, k2 and tail of ATCS differ from instance to instance by more than a search of seconds wins back,
+so they are looked for first: half of the tries at random, half near the best so far.
 """
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Iterator, Sequence
 
@@ -13,7 +15,7 @@ import numpy as np
 from shopfloor.engine import layout as at
 from shopfloor.engine.actor import ActorSpec
 from shopfloor.engine.arrays import Compiled
-from shopfloor.engine.dispatch import Outcome, best_of, dispatch, greedy_list, outcome_of
+from shopfloor.engine.dispatch import Outcome, best_of, dispatch, greedy_list, outcome_of, quick_cost
 from shopfloor.engine.episode import checked_levels, new_state
 from shopfloor.engine.kernel.lists import build_list
 from shopfloor.engine.layout import Ints, Role
@@ -26,24 +28,24 @@ GRID = tuple(
     for k1 in (2.0, 1.0, 4.0, 0.5)
     for rule in (Rule.ATCS, Rule.ATC)
 )
-"""Rules that every search starts from; the best single one differs from instance to instance."""
+"""Rules that every search tries first."""
+
+_LOG2_K1 = (-2.0, 3.0)
+_LOG2_K2 = (-4.0, 2.0)
+_TAIL = (0.0, 1.5)
+_NEAR = 0.15
+"""Standard deviation of a try near the best, as a share of each range."""
 
 _LATER = 1 << 50
 
 
 def starting_plans(
-    compiled: Compiled,
-    specs: Sequence[RuleSpec | ActorSpec],
-    *,
-    samples: int,
-    seed: int,
-    deadline: float,
+    compiled: Compiled, specs: Sequence[RuleSpec | ActorSpec], *, samples: int, seed: int
 ) -> Iterator[tuple[str, Outcome]]:
-    """Yield named plans, the surest first: greedy, given rules, the active plan, the grid, given policies.
+    """Yield named plans: greedy, given rules, the active plan, given policies.
 
     Args:
         samples: Runs of each policy.
-        deadline: Of the monotonic clock; greedy comes in any case, the others while there is time.
     """
     yield "greedy", greedy_list(compiled)
     for spec in specs:
@@ -52,14 +54,43 @@ def starting_plans(
     active = replan_active(compiled)
     if active is not None:
         yield "active plan", active
-    for spec in GRID:
-        if time.monotonic() > deadline:
-            return
-        yield spec.name, dispatch(compiled, spec)
     for spec in specs:
-        left = deadline - time.monotonic()
-        if isinstance(spec, ActorSpec) and samples and left > 0:
-            yield "policy", best_of(compiled, spec, n=samples, seed=seed, deadline_s=left)[0]
+        if isinstance(spec, ActorSpec) and samples:
+            yield "policy", best_of(compiled, spec, n=samples, seed=seed, deadline_s=math.inf)[0]
+
+
+def fitted_rules(
+    compiled: Compiled, *, tries: int, seed: int, deadline: float
+) -> tuple[list[tuple[str, Outcome]], int]:
+    """Return the two best plans of rules fitted to the instance by weighted tardiness, and the tries made.
+
+    Args:
+        tries: Runs at most; the grid's come first.
+        deadline: Of the monotonic clock: no try begins after it.
+    """
+    rng = np.random.default_rng([seed, 40_487])
+    best: list[tuple[float, RuleSpec, Outcome]] = []
+    made = 0
+    while made < tries and time.monotonic() < deadline:
+        spec = GRID[made] if made < len(GRID) else _drawn(rng, best[0][1] if made % 2 else None)
+        outcome = dispatch(compiled, spec)
+        made += 1
+        cost = quick_cost(compiled, outcome)
+        if len(best) < 2 or cost < best[-1][0]:
+            best = sorted([*best, (cost, spec, outcome)], key=lambda item: item[0])[:2]
+    return [(spec.name, outcome) for _, spec, outcome in best], made
+
+
+def _drawn(rng: np.random.Generator, near: RuleSpec | None) -> RuleSpec:
+    """Return ATCS with drawn parameters, anywhere or near those of a rule."""
+    ranges = np.array([_LOG2_K1, _LOG2_K2, _TAIL])
+    low, high = ranges[:, 0], ranges[:, 1]
+    if near is None:
+        point = rng.uniform(low, high)
+    else:
+        centre = np.array([math.log2(near.k1), math.log2(near.k2), near.tail])
+        point = np.clip(rng.normal(centre, _NEAR * (high - low)), low, high)
+    return RuleSpec(Rule.ATCS, k1=float(2 ** point[0]), k2=float(2 ** point[1]), tail=float(point[2]))
 
 
 def replan_active(compiled: Compiled) -> Outcome | None:

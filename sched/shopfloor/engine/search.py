@@ -26,7 +26,7 @@ from shopfloor.engine.search_state import (
     weights_of,
 )
 
-SLICE_S = 0.02
+SLICE_S = 0.01
 """Wall seconds between two looks at the clock."""
 
 
@@ -122,7 +122,6 @@ class Chain:
         step = 500
         while self.tried < until and (before := time.monotonic()) < deadline:
             self.advance(min(until, self.tried + step))
-            self.settle()
             seconds = time.monotonic() - before
             self.worked += seconds
             if not self.trace or self.cost < self.trace[-1][1]:

@@ -249,7 +249,13 @@ class _Climb:
 
     def _worse(self, attempt: Attempt) -> tuple[str, ...]:
         greedy = self._attempts.get(Rung.GREEDY)
-        return worse_figures(attempt, greedy, overtime_hours=self._request.order.overtime_hours)
+        answer = self._answers.get(attempt.rung)
+        return worse_figures(
+            attempt,
+            greedy,
+            overtime_hours=self._request.order.overtime_hours,
+            is_even=answer is None or answer.report is None or answer.report.is_even,
+        )
 
     def _stale(self) -> tuple[str, ...]:
         """Return the operations for which the plan in force is wrong by now; any is an incident."""

@@ -102,7 +102,9 @@ def make_again(
         None if champion is None else champion.path,
         "" if champion is None else champion.bundle_hash,
         order,
-        None if facts.search is None else Replay(facts.search.iterations, facts.search.samples),
+        None
+        if facts.search is None
+        else Replay(facts.search.iterations, facts.search.samples, facts.search.rule_tries),
     )
     is_killed = facts.search is None
     deadline = float(facts.settings["deadline_s"]) if is_killed else PATIENCE_S

@@ -53,7 +53,9 @@ class Attempt:
         return not self.violations
 
 
-def worse_figures(attempt: Attempt, greedy: Attempt | None, *, overtime_hours: float) -> tuple[str, ...]:
+def worse_figures(
+    attempt: Attempt, greedy: Attempt | None, *, overtime_hours: float, is_even: bool = True
+) -> tuple[str, ...]:
     """Return the figures by which a plan is worse than greedy's, and may not be.
 
     A searched plan answers for five figures; a rule answers for its weighted tardiness alone, because it
@@ -62,6 +64,7 @@ def worse_figures(attempt: Attempt, greedy: Attempt | None, *, overtime_hours: f
     Args:
         greedy: None, or invalid = there is nothing to be worse than.
         overtime_hours: Hours that a plan may use beyond greedy's.
+        is_even: False lets the spread of utilisation be worse: the search says that keeping it cost too much.
     """
     if greedy is None or greedy.kpis is None or attempt.kpis is None:
         return ()
@@ -72,6 +75,7 @@ def worse_figures(attempt: Attempt, greedy: Attempt | None, *, overtime_hours: f
             "mean_tardiness_days": mine.mean_tardiness_days - other.mean_tardiness_days,
             "on_time_rate": other.on_time_rate - mine.on_time_rate,
             "overtime_hours": mine.overtime_hours - other.overtime_hours - overtime_hours,
-            "utilisation_std": mine.utilisation_std - other.utilisation_std,
         }
+        if is_even:
+            excess["utilisation_std"] = mine.utilisation_std - other.utilisation_std
     return tuple(name for name, value in excess.items() if value > TOLERANCE)

@@ -66,10 +66,12 @@ class Replay:
     Attributes:
         iterations: Per worker.
         samples: Runs of the policy.
+        rule_tries: Rules that were fitted to the instance.
     """
 
     iterations: tuple[int, ...]
     samples: int
+    rule_tries: int
 
 
 @dataclass(frozen=True)
@@ -86,6 +88,8 @@ class SearchReport:
         start_name: Who made the plan that it started from.
         start_cost, cost: By the objective, before and after.
         guard_acted: The cheapest plan was worse than greedy on a guarded figure, and a dearer one was taken.
+        is_even: Whether the spread of utilisation was held to greedy's; False where that would have cost too much.
+        rule_tries: Rules that were fitted to the instance before the search.
     """
 
     objective: str
@@ -98,6 +102,8 @@ class SearchReport:
     start_cost: float
     cost: float
     guard_acted: bool
+    is_even: bool
+    rule_tries: int
 
     @property
     def iterations_per_second(self) -> float:
@@ -132,4 +138,6 @@ def report_from(values: object) -> SearchReport:
         start_cost=start_cost,
         cost=cost,
         guard_acted=bool(values["guard_acted"]),
+        is_even=bool(values["is_even"]),
+        rule_tries=int(values["rule_tries"]),
     )

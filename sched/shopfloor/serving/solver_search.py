@@ -72,6 +72,7 @@ def search(
             seconds=left if replay is None else PATIENCE_S,
             workers=order.workers,
             stop_after=None if replay is None else replay.iterations,
+            rule_tries=None if replay is None else replay.rule_tries,
         ),
         seed=order.seed,
         starts=(RuleSpec() if model is None else model.rule,),
@@ -96,6 +97,8 @@ def search(
         start_cost=float(done.start_cost),
         cost=float(done.cost),
         guard_acted=bool(done.guard_acted),
+        is_even=bool(done.is_even),
+        rule_tries=done.rule_tries,
     )
 
 

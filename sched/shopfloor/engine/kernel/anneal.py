@@ -576,7 +576,8 @@ def anneal(
     """
     tally = search.tally
     money = search.money
-    temperature = hot
+    step = tally[T_TRIED] - tally[T_TRIED] % 64
+    temperature = hot * math.pow(cold / hot, min(1.0, step / planned))
     while tally[T_TRIED] < until:
         if tally[T_TRIED] % 64 == 0:
             temperature = hot * math.pow(cold / hot, min(1.0, tally[T_TRIED] / planned))
