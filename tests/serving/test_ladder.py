@@ -23,7 +23,7 @@ from shopfloor.serving.solver_process import COMPILING_S, Failure, SolverAnswer,
 
 LIMITS = SolverLimits(deadline_s=5.0, startup_s=COMPILING_S)
 ORDER = SearchSettings(samples=40, iterations=2_000, workers=1)
-REPORT = SearchReport("balanced", 10, (10,), 3, False, 0.1, "given", 2.0, 1.0, False)
+REPORT = SearchReport("balanced", 10, (10,), 3, False, 0.1, "given", 2.0, 1.0, False, True, 16)
 GOOD = DispatchModel("rule", RuleSpec(Rule.ATCS, k1=2.0, k2=0.5), temperature=0.4)
 WORST = DispatchModel("rule", RuleSpec(Rule.SPT))
 
