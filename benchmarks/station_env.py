@@ -28,6 +28,8 @@ class StationEnv(gymnasium.Env[dict[str, np.ndarray], Any]):
     def __init__(self, compiled: Compiled, rule: RuleSpec) -> None:
         self._batch = BatchEngine([compiled], 1, rule=rule)
         self._action = np.zeros((1, N_HEADS), dtype=np.int64)
+        seen = self._batch.observe()
+        self._seen, self._mask = seen.local[0], seen.mask[0]
         self.action_space = spaces.MultiDiscrete([N_ACTIONS] * N_HEADS)
         self.observation_space = spaces.Dict(
             {
@@ -46,10 +48,9 @@ class StationEnv(gymnasium.Env[dict[str, np.ndarray], Any]):
 
     def step(self, action: Any) -> tuple[dict[str, np.ndarray], float, bool, bool, dict[str, Any]]:
         """Carry out both heads' choices and run on to the next decision."""
-        self._action[0] = action
+        self._action[0, 0], self._action[0, 1] = action
         result = self._batch.step(self._action)
-        return self._observation(), float(result.terms[0, 6]), bool(result.done[0]), False, {}
+        return self._observation(), result.terms.item(6), result.done.item(), False, {}
 
     def _observation(self) -> dict[str, np.ndarray]:
-        seen = self._batch.observe()
-        return {"real_obs": seen.local[0].copy(), "action_mask": seen.mask[0].copy()}
+        return {"real_obs": self._seen.copy(), "action_mask": self._mask.copy()}

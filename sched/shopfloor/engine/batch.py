@@ -24,13 +24,17 @@ from shopfloor.engine.kernel.bank import (
     ROW_PROBLEM,
     ROW_STRETCHES,
     Bank,
+    Batch,
     Envs,
 )
-from shopfloor.engine.kernel.batch import reset_env, step_envs
+from shopfloor.engine.kernel.batch import advance, open_door
+from shopfloor.engine.kernel.door import WORDS_PER_ARRAY
+from shopfloor.engine.kernel.estimates import EST_COLUMNS
 from shopfloor.engine.kernel.labels import label_episode
 from shopfloor.engine.layout import Bools, Floats, Ints, Problem, Singles, State, World
 from shopfloor.engine.observation import (
     MASK_SIZE,
+    MAX_WORK_CENTRES,
     N_CANDIDATES,
     N_HEADS,
     OBSERVATION_SIZE,
@@ -109,9 +113,20 @@ class BatchEngine:
         self.rule = rule
         self.disturbances = disturbances
         self._bank = _bank_of(self.compiled)
-        self._envs = _envs_of(self.compiled, n_envs)
-        self._par = rule.parameters()
-        self._envs.done[:] = True
+        self._envs = envs = _envs_of(self.compiled, n_envs, rule)
+        envs.done[:] = True
+        self._no_actions = np.zeros((0, N_HEADS), dtype=np.int64)
+        self._shape = (n_envs, N_HEADS)
+        self._seen = Observation(envs.obs, envs.mask, envs.glob, envs.row[:, ROW_CENTRE])
+        self._result = StepResult(envs.terms, envs.done, envs.elapsed)
+        self._open()
+
+    def _open(self) -> None:
+        """Tell the kernels where the arrays are."""
+        envs = self._envs
+        n_arrays = sum(map(len, (self._bank.problem, self._bank.world, envs, envs.world, envs.state)))
+        self._door = np.zeros(WORDS_PER_ARRAY * n_arrays, dtype=np.int64)
+        open_door(Batch(self._bank, envs), self._door)
 
     def reset(self, env: int, compiled_index: int, seed: int, *, disturbed: bool = False) -> None:
         """Begin a new episode in one environment.
@@ -130,11 +145,12 @@ class BatchEngine:
                     "hint: BatchEngine(..., disturbances=Disturbances(...))"
                 )
             self._adopt(env, realise(self.compiled[compiled_index], self.disturbances, seed).world)
-        reset_env(self._bank, self._envs, env, int(self.rule.rule), self._par)
+        advance(self._door, self._no_actions, env)
 
     def _adopt(self, env: int, world: World) -> None:
         """Copy a realised world into an environment's buffers, growing them where needed."""
-        buffers = self._envs.world
+        before = self._envs
+        buffers = before.world
         grown = {}
         for name, value in world._asdict().items():
             buffer = getattr(buffers, name)
@@ -152,13 +168,14 @@ class BatchEngine:
             self._envs = self._envs._replace(state=states._replace(hint=hint))
         for name, value in world._asdict().items():
             getattr(self._envs.world, name)[env, : len(value)] = value
+        if self._envs is not before:
+            self._open()
         self._envs.row[env, ROW_CALENDARS] = len(world.cal_off) - 1
         self._envs.row[env, ROW_STRETCHES] = len(world.cal_start)
 
     def observe(self) -> Observation:
         """Return what each environment's acting station sees."""
-        envs = self._envs
-        return Observation(envs.obs, envs.mask, envs.glob, envs.row[:, ROW_CENTRE])
+        return self._seen
 
     def step(self, actions: Ints) -> StepResult:
         """Carry out both heads' actions in every environment and run on to the next decision.
@@ -169,13 +186,13 @@ class BatchEngine:
             actions: int (envs, 2), 0..9 a candidate, 10 idle.
         """
         actions = np.ascontiguousarray(actions, dtype=np.int64)
-        if actions.shape != (self.n_envs, N_HEADS):
+        if actions.shape != self._shape:
             raise ValueError(
-                f"actions have the wrong shape: {actions.shape}, wanted {(self.n_envs, N_HEADS)}\n"
+                f"actions have the wrong shape: {actions.shape}, wanted {self._shape}\n"
                 "hint: one row per environment, one column per head"
             )
-        step_envs(self._bank, self._envs, actions, int(self.rule.rule), self._par)
-        return StepResult(self._envs.terms, self._envs.done, self._envs.elapsed)
+        advance(self._door, actions, -1)
+        return self._result
 
     @property
     def cost(self) -> Floats:
@@ -281,7 +298,7 @@ def _bank_of(compiled: Sequence[Compiled]) -> Bank:
     return Bank(problem=problem, world=World._make([*end_to_end(worlds), *calendars]), off=offsets)
 
 
-def _envs_of(compiled: Sequence[Compiled], n: int) -> Envs:
+def _envs_of(compiled: Sequence[Compiled], n: int, rule: RuleSpec) -> Envs:
     problems = [item.problem for item in compiled]
 
     def most(name: str) -> int:
@@ -314,7 +331,8 @@ def _envs_of(compiled: Sequence[Compiled], n: int) -> Envs:
         row=ints(ROW_COLUMNS),
         last=np.zeros((n, LAST_COLUMNS)),
         cand=ints(N_CANDIDATES, 3),
-        estimates=np.zeros((n, most("job"), 2)),
+        estimates=np.zeros((n, most("job"), EST_COLUMNS)),
+        known=np.zeros((n, MAX_WORK_CENTRES, 2)),
         seen=np.zeros((most("op") + N_CANDIDATES, 6)),
         counts=np.zeros(3),
         levels=np.zeros(most("op"), dtype=np.int64),
@@ -325,4 +343,6 @@ def _envs_of(compiled: Sequence[Compiled], n: int) -> Envs:
         elapsed=np.zeros(n),
         done=np.zeros(n, dtype=np.bool_),
         cost=np.zeros(n),
+        par=rule.parameters(),
+        rule=np.array([int(rule.rule)]),
     )

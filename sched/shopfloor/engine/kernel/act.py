@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from shopfloor.engine.kernel.jit import entry
+from shopfloor.engine.kernel.jit import entry, inlined
 from shopfloor.engine.kernel.starts import assign, best_pair, decline, is_free, nominal_end
 from shopfloor.engine.layout import (
     ELIG_SLOT,
@@ -21,7 +21,7 @@ from shopfloor.engine.layout import (
 from shopfloor.engine.observation import N_ACTIONS, N_CANDIDATES
 
 
-@entry
+@inlined
 def forced_choice(problem: Problem, world: World, state: State, w: int, levels: Ints) -> tuple[int, int]:
     """Return the only operation that may start now with its pair, or (-1, -1) when there are several."""
     q = problem.wc[w, WC_QUEUE_LO]
@@ -55,7 +55,7 @@ def _first_usable(problem: Problem, world: World, state: State, w: int, levels: 
     return -1
 
 
-@entry
+@inlined
 def act(
     problem: Problem,
     world: World,

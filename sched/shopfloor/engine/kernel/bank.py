@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from shopfloor.engine.kernel.door import tuple_type
 from shopfloor.engine.kernel.jit import inlined
 from shopfloor.engine.layout import Bools, Floats, Ints, Problem, Singles, State, World
 
@@ -55,7 +56,8 @@ class Envs(NamedTuple):
         row: int64 (envs, ROW_COLUMNS).
         last: float64 (envs, LAST_COLUMNS), what was true at the last decision.
         cand: int64 (envs, 10, 3).
-        estimates: float64 (envs, jobs, 2).
+        estimates: float64 (envs, jobs, EST_COLUMNS), see `estimates`.
+        known: float64 (envs, 16, 2), see `plant_state`.
         seen: float64 (operations + 10, 6), scratch shared by all.
         counts: float64 (3,), scratch shared by all.
         levels: int64 (operations,), zeros.
@@ -66,6 +68,8 @@ class Envs(NamedTuple):
         elapsed: float64 (envs,), minutes since the last decision.
         done: bool (envs,).
         cost: float64 (envs,), weighted tardiness in days of the last finished episode.
+        par: float64 (3,), of the rule that preselects.
+        rule: int64 (1,), its code.
     """
 
     world: World
@@ -74,6 +78,7 @@ class Envs(NamedTuple):
     last: Floats
     cand: Ints
     estimates: Floats
+    known: Floats
     seen: Floats
     counts: Floats
     levels: Ints
@@ -84,6 +89,31 @@ class Envs(NamedTuple):
     elapsed: Floats
     done: Bools
     cost: Floats
+    par: Floats
+    rule: Ints
+
+
+class Batch(NamedTuple):
+    """What a step needs."""
+
+    bank: Bank
+    envs: Envs
+
+
+_PROBLEM = "i2 f2 i1 i1 i2 i2 f1 i2 i2 i2 f2 i2 i1 i2 i1 i1 i1 i1 i2 i1 i1 f1"
+_NOMINAL = "i1 i1 i1 i1 i2 i1 i1 i1 i1"
+_REALISED = "i2 i2 i2 i2 i3 i2 i2 i2 i2"
+_STATES = "i2 i2 i3 i3 i3 i2 i2"
+_ENVS = "i2 f2 i3 f3 f3 f2 f1 i1 s2 b2 s2 f2 f1 b1 f1 f1 i1"
+
+BANK_TYPE = tuple_type(
+    Bank, [tuple_type(Problem, _PROBLEM.split()), tuple_type(World, _NOMINAL.split()), "i2"]
+)
+ENVS_TYPE = tuple_type(
+    Envs,
+    [tuple_type(World, _REALISED.split()), tuple_type(State, _STATES.split()), *_ENVS.split()],
+)
+BATCH_TYPE = tuple_type(Batch, [BANK_TYPE, ENVS_TYPE])
 
 
 @inlined

@@ -9,6 +9,7 @@ import numpy as np
 
 from shopfloor.engine.kernel.act import act, forced_choice
 from shopfloor.engine.kernel.bank import (
+    BATCH_TYPE,
     LAST_FINISHED,
     LAST_PENALTY,
     LAST_POTENTIAL,
@@ -19,15 +20,22 @@ from shopfloor.engine.kernel.bank import (
     ROW_CENTRE,
     ROW_IS_SCENARIO,
     ROW_PROBLEM,
-    Bank,
+    Batch,
     Envs,
     problem_at,
     state_at,
     world_at,
 )
-from shopfloor.engine.kernel.estimates import count_finished, job_estimates, state_cost
+from shopfloor.engine.kernel.door import door_to, write_door
+from shopfloor.engine.kernel.estimates import (
+    count_finished,
+    job_estimates,
+    mark_scanned,
+    state_cost,
+    update_estimates,
+)
 from shopfloor.engine.kernel.events import begin, finish, next_decision
-from shopfloor.engine.kernel.jit import entry
+from shopfloor.engine.kernel.jit import entry, inlined
 from shopfloor.engine.kernel.observe import observe
 from shopfloor.engine.kernel.plant_state import plant_state
 from shopfloor.engine.kernel.starts import assign
@@ -36,7 +44,6 @@ from shopfloor.engine.layout import (
     CLOCK_RUNNING,
     CLOCK_TIME,
     CLOCK_WAITING,
-    Floats,
     Ints,
     Problem,
     State,
@@ -44,12 +51,9 @@ from shopfloor.engine.layout import (
 )
 
 
-@entry
-def _to_decision(
-    problem: Problem, world: World, state: State, envs: Envs, b: int, rule: int, par: Floats
-) -> None:
-    """Run on to the next real decision or the end, and write what there is to see and to count."""
-    levels = envs.levels[: problem.op.shape[0]]
+@inlined
+def _to_decision(problem: Problem, world: World, state: State, levels: Ints, envs: Envs, b: int) -> int:
+    """Run on to the next real decision or the end; return its work centre, or -1."""
     w = -1
     n = 0
     while True:
@@ -65,8 +69,8 @@ def _to_decision(
                 state,
                 levels,
                 w,
-                rule,
-                par,
+                envs.rule[0],
+                envs.par,
                 envs.obs[b],
                 envs.mask[b],
                 envs.cand[b],
@@ -76,12 +80,30 @@ def _to_decision(
         assign(problem, world, state, op, pair, levels[op])
     envs.row[b, ROW_CENTRE] = w
     envs.row[b, ROW_CANDIDATES] = n
+    return w
+
+
+@inlined
+def _tell(problem: Problem, world: World, state: State, envs: Envs, b: int, w: int, is_new: bool) -> None:
+    """Write what the critic sees at a decision or the end, and what happened since the last one.
+
+    Args:
+        w: Work centre that must decide, -1 = the episode is over.
+        is_new: The episode begins here.
+    """
     t = state.clock[CLOCK_TIME]
     estimates = envs.estimates[b, : problem.job.shape[0]]
-    potential = job_estimates(problem, world, state, estimates)
+    if is_new:
+        mark_scanned(problem, estimates)
+        envs.known[b] = -1.0
+        envs.glob[b] = np.float32(0.0)
+    if is_new or w < 0:  # `finish` gives up what still waits
+        potential = job_estimates(problem, world, state, estimates)
+    else:
+        potential = update_estimates(problem, world, state, estimates)
     counts = envs.counts
     count_finished(problem, estimates, counts, t)
-    plant_state(problem, world, state, estimates, potential, envs.glob[b])
+    plant_state(problem, world, state, estimates, potential, envs.known[b], envs.glob[b])
     last = envs.last[b]
     days = (t - last[LAST_TIME]) / 1440.0
     terms = envs.terms[b]
@@ -111,46 +133,60 @@ def _to_decision(
             terms[1] = 1.0
 
 
-@entry
-def reset_env(bank: Bank, envs: Envs, b: int, rule: int, par: Floats) -> None:
-    """Begin environment b's episode (its row says which problem and world) and observe it."""
-    problem = problem_at(bank, envs.row[b, ROW_PROBLEM])
-    world = world_at(bank, envs, b, problem)
-    state = state_at(envs, b, problem)
-    begin(problem, world, state, envs.levels[: problem.op.shape[0]], envs.row[b, ROW_IS_SCENARIO])
+@inlined
+def _begin_env(problem: Problem, world: World, state: State, levels: Ints, envs: Envs, b: int) -> None:
+    begin(problem, world, state, levels, envs.row[b, ROW_IS_SCENARIO])
     envs.done[b] = False
-    envs.last[b, :] = 0.0
+    envs.last[b] = 0.0
     envs.last[b, LAST_TIME] = state.clock[CLOCK_TIME]
-    _to_decision(problem, world, state, envs, b, rule, par)
-    envs.terms[b, :] = 0.0
-    envs.elapsed[b] = 0.0
+
+
+_open_batch = door_to(BATCH_TYPE)
 
 
 @entry
-def step_envs(bank: Bank, envs: Envs, actions: Ints, rule: int, par: Floats) -> None:
-    """Carry out one decision in every environment that is not over and run on to the next.
+def open_door(batch: Batch, door: Ints) -> None:
+    """Write a batch into a buffer that `advance` reads; again whenever one of its arrays is replaced."""
+    write_door(batch, door)  # type: ignore[call-arg]  # numba gives the first argument
+
+
+@entry
+def advance(door: Ints, actions: Ints, fresh: int) -> None:
+    """Carry out one decision in every environment that is not over, or begin the episode of one of them, and
+    run on to the next decision.
 
     Args:
+        door: What `open_door` wrote.
         actions: int64 (envs, 2), 0..9 a candidate, 10 idle.
+        fresh: The one environment whose episode begins (its row says which problem and world; no actions are
+            read), -1 = none.
     """
-    for b in range(actions.shape[0]):
-        if envs.done[b]:
-            envs.terms[b, :] = 0.0
+    batch = _open_batch(door)
+    bank = batch.bank
+    envs = batch.envs
+    is_new = fresh >= 0
+    lo = fresh if is_new else 0
+    hi = fresh + 1 if is_new else actions.shape[0]
+    for b in range(lo, hi):
+        if not is_new and envs.done[b]:
+            envs.terms[b] = 0.0
             envs.elapsed[b] = 0.0
             continue
         problem = problem_at(bank, envs.row[b, ROW_PROBLEM])
         world = world_at(bank, envs, b, problem)
         state = state_at(envs, b, problem)
-        fault = act(
-            problem,
-            world,
-            state,
-            envs.levels[: problem.op.shape[0]],
-            envs.row[b, ROW_CENTRE],
-            envs.cand[b],
-            envs.mask[b],
-            actions[b, 0],
-            actions[b, 1],
-        )
-        _to_decision(problem, world, state, envs, b, rule, par)
+        levels = envs.levels[: problem.op.shape[0]]
+        fault = 0
+        if is_new:
+            _begin_env(problem, world, state, levels, envs, b)
+        else:
+            w = envs.row[b, ROW_CENTRE]
+            first = actions[b, 0]
+            second = actions[b, 1]
+            fault = act(problem, world, state, levels, w, envs.cand[b], envs.mask[b], first, second)
+        w = _to_decision(problem, world, state, levels, envs, b)
+        _tell(problem, world, state, envs, b, w, is_new)
         envs.terms[b, 5] = fault
+        if is_new:
+            envs.terms[b] = 0.0
+            envs.elapsed[b] = 0.0

@@ -12,11 +12,11 @@ from __future__ import annotations
 import math
 
 from shopfloor.engine.kernel.calendar import locate_from
-from shopfloor.engine.kernel.jit import entry, inlined
+from shopfloor.engine.kernel.jit import inlined
 from shopfloor.engine.kernel.plant_state import plant_features
 from shopfloor.engine.kernel.rules import log_index
 from shopfloor.engine.kernel.scales import clip, squash
-from shopfloor.engine.kernel.starts import best_pair, is_free, nominal_end
+from shopfloor.engine.kernel.starts import is_free, nominal_end
 from shopfloor.engine.kernel.timing import setup_minutes
 from shopfloor.engine.layout import (
     CLOCK_HEAP,
@@ -137,31 +137,7 @@ def _next_queue(problem: Problem, state: State, op: int) -> float:
     return math.log1p(state.wc[w, SW_COUNT] / n)
 
 
-@entry
-def _count_usable(problem: Problem, world: World, state: State, w: int, levels: Ints) -> int:
-    """Return how many free slots could take some waiting operation now, counting no further than 2."""
-    usable = 0
-    q = problem.wc[w, WC_QUEUE_LO]
-    for slot in range(problem.wc[w, WC_SLOT_LO], problem.wc[w, WC_SLOT_HI]):
-        if not is_free(state, slot):
-            continue
-        found = False
-        for i in range(q, q + state.wc[w, SW_COUNT]):
-            op = state.queue[i]
-            for pair in range(problem.op[op, OP_ELIG_LO], problem.op[op, OP_ELIG_HI]):
-                if problem.elig[pair, ELIG_SLOT] == slot:
-                    found = nominal_end(problem, world, state, op, pair, levels[op]) >= 0
-                    break
-            if found:
-                break
-        if found:
-            usable += 1
-            if usable == 2:
-                break
-    return usable
-
-
-@entry
+@inlined
 def observe(
     problem: Problem,
     world: World,
@@ -191,9 +167,27 @@ def observe(
     top = seen.shape[0] - N_CANDIDATES
     n_top = 0
     n = 0
+    n_usable = 0  # free slots that could take some waiting operation now; counting stops at 2
+    usable = -1
     for i in range(q, q + n_waiting):
         op = state.queue[i]
-        pair = best_pair(problem, world, state, op, levels[op])
+        pair = -1
+        earliest = 0
+        for other in range(problem.op[op, OP_ELIG_LO], problem.op[op, OP_ELIG_HI]):
+            slot = problem.elig[other, ELIG_SLOT]
+            if not is_free(state, slot):
+                continue
+            end = nominal_end(problem, world, state, op, other, levels[op])
+            if end < 0:
+                continue
+            if pair < 0 or end < earliest:
+                pair = other
+                earliest = end
+            if n_usable == 0:
+                n_usable = 1
+                usable = slot
+            elif slot != usable:
+                n_usable = 2
         if pair < 0:
             continue
         slot = problem.elig[pair, ELIG_SLOT]
@@ -226,7 +220,6 @@ def observe(
             cand[k, 2] = n
             n_top = min(N_CANDIDATES, n_top + 1)
         n += 1
-    n_usable = _count_usable(problem, world, state, w, levels)
     obs[:] = 0.0
     mask[:] = False
     _station(problem, world, state, w, n_usable, obs)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from shopfloor.engine.kernel.jit import entry, inlined
+from shopfloor.engine.kernel.jit import inlined
 from shopfloor.engine.kernel.scales import squash
 from shopfloor.engine.layout import (
     CLOCK_DONE,
@@ -47,18 +47,25 @@ def plant_features(problem: Problem, state: State, out: Singles, at: int) -> Non
     out[at + 3] = congested / max(1, problem.wc.shape[0])
 
 
-@entry
+@inlined
 def plant_state(
-    problem: Problem, world: World, state: State, estimates: Floats, potential: float, out: Singles
+    problem: Problem,
+    world: World,
+    state: State,
+    estimates: Floats,
+    potential: float,
+    known: Floats,
+    out: Singles,
 ) -> None:
-    """Write the critic's global state.
+    """Write the critic's global state; what depends on a queue's length and work only where they changed.
 
     Args:
-        estimates: What `job_estimates` wrote at this minute.
-        out: float32 (88,), modified in place.
+        estimates: The jobs' estimates at this minute.
+        known: float64 (16, 2), modified in place: queue length and queued work of each work centre for which
+            `out` holds the logarithms; -1 = none.
+        out: float32 (88,), modified in place; zeros when an episode begins.
     """
     t = state.clock[CLOCK_TIME]
-    out[:] = 0.0
     stretch = problem.stretch[0]
     left = 0.0
     for w in range(min(MAX_WORK_CENTRES, problem.wc.shape[0])):
@@ -83,9 +90,13 @@ def plant_state(
         at = 5 * w
         out[at] = free / n
         out[at + 1] = (hi - lo - free) / n
-        out[at + 2] = math.log1p(state.wc[w, SW_COUNT] / n)
-        out[at + 3] = math.log1p(queued / (n * scale))
-        out[at + 4] = squash(least / (stretch * scale)) if state.wc[w, SW_COUNT] > 0 else 3.0
+        count = state.wc[w, SW_COUNT]
+        if known[w, 0] != count or known[w, 1] != queued:
+            known[w, 0] = count
+            known[w, 1] = queued
+            out[at + 2] = math.log1p(count / n)
+            out[at + 3] = math.log1p(queued / (n * scale))
+        out[at + 4] = squash(least / (stretch * scale)) if count > 0 else 3.0
     plant_features(problem, state, out, _PLANT_AT)
     n_open = 0
     n_late = 0
