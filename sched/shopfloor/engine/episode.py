@@ -49,12 +49,14 @@ def new_ranking(compiled: Compiled, state: State, rule: RuleSpec) -> Ranking:
     p = compiled.problem
     ranking = Ranking(
         ops=np.zeros(len(p.op), dtype=np.int64),
-        size=np.zeros((len(p.group), 2), dtype=np.int64),
+        group=np.zeros((len(p.group), at.RG_COLUMNS), dtype=np.int64),
+        line=np.zeros(len(p.group), dtype=np.int64),
+        n_line=np.zeros(len(p.wc), dtype=np.int64),
         key=np.zeros((len(p.op), 2)),
         gap=np.zeros((p.group[-1, at.GROUP_SLOT_HI] if len(p.group) else 0, 2)),
         loss=np.zeros((len(p.group), 2)),
         bound=np.zeros(len(p.group)),
-        chosen=np.zeros(2, dtype=np.int64),
+        chosen=np.zeros(4, dtype=np.int64),
         best=np.zeros(1),
     )
     write_keys(p, state, ranking, int(rule.rule), rule.parameters())

@@ -84,6 +84,13 @@ GROUP_SLOT_HI: Final = 4
 GROUP_IS_INTERRUPTIBLE: Final = 5
 GROUP_COLUMNS: Final = 6
 
+# --- Ranking.group ---
+RG_LATE: Final = 0  # late operations that wait
+RG_EARLY: Final = 1  # early ones
+RG_SLOTS: Final = 2  # its eligible slots as bits: see `ranking.slot_bit`
+RG_PLACE: Final = 3  # its place in Ranking.line while somebody waits
+RG_COLUMNS: Final = 4
+
 # --- Problem.wc_mean (float64) ---
 MEAN_RUN: Final = 0  # mean nominal run minutes of its operations, >= 1
 MEAN_SETUP: Final = 1  # mean different-family setup of its machines, >= 1
@@ -115,7 +122,8 @@ CLOCK_WAITING: Final = 4
 CLOCK_DONE: Final = 5
 CLOCK_DECISIONS: Final = 6
 CLOCK_RUNNING: Final = 7
-CLOCK_COLUMNS: Final = 8
+CLOCK_DECLINED: Final = 8  # slots that are declined now
+CLOCK_COLUMNS: Final = 9
 
 # --- State.op ---
 ST_STATUS: Final = 0  # OpStatus
@@ -295,17 +303,21 @@ class Ranking(NamedTuple):
     Attributes:
         ops: int64 (operations,), each group has its own stretch: the late ones from its beginning, the early
             ones from its end, the most urgent of either nearest to the middle.
-        size: int64 (groups, 2), late and early operations of each group.
+        group: int64 (groups, RG_COLUMNS), who waits in each group and for which slots.
+        line: int64 (groups,), the groups of each work centre in which somebody waits, in its own stretch.
+        n_line: int64 (work centres,), how many groups these are.
         key: float64 (operations, 2), what late and early operations are ordered by.
         gap: float64 (eligible slots of all groups, 2), what late and early operations lose at least there.
-        loss: float64 (groups, 2), scratch: what late and early operations lose at least on a free slot.
+        loss: float64 (groups, 2), scratch: what late and early operations lose at least on an open slot.
         bound: float64 (groups,), scratch: what no waiting operation of the group can exceed.
-        chosen: int64 (2,), scratch: best operation so far, -1 = none, and its eligible pair.
+        chosen: int64 (4,), scratch: best operation so far, -1 = none, its eligible pair, part and place.
         best: float64 (1,), scratch: its index.
     """
 
     ops: Ints
-    size: Ints
+    group: Ints
+    line: Ints
+    n_line: Ints
     key: Floats
     gap: Floats
     loss: Floats

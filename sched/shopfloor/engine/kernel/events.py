@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from shopfloor.engine.kernel.calendar import contiguous_from
 from shopfloor.engine.kernel.heap import event_kind, event_payload, event_time, pop, push
-from shopfloor.engine.kernel.jit import entry, inlined
+from shopfloor.engine.kernel.jit import entry, inlined, outlined
 from shopfloor.engine.kernel.reserved import begin_commitment, reserved_start
 from shopfloor.engine.kernel.starts import is_free, nominal_end, nominal_row, real_row, touch
 from shopfloor.engine.kernel.timing import setup_minutes
@@ -87,7 +87,7 @@ _NO_OPEN_TIME = int(Code.NO_OPEN_TIME)
 _PREDECESSOR = int(Code.PREDECESSOR_UNASSIGNED)
 
 
-@entry
+@inlined
 def _make_ready(problem: Problem, state: State, op: int, t: int) -> None:
     """Let an operation join its queue, or note that a start-pinned one could start."""
     role = problem.op[op, OP_ROLE]
@@ -146,14 +146,29 @@ def begin(problem: Problem, world: World, state: State, levels: Ints, is_scenari
 
 @inlined
 def apply_instant(problem: Problem, world: World, state: State, levels: Ints) -> None:
-    """Move the clock to the next event and apply every event of that instant."""
+    """Move the clock to the next event and apply every event of that instant.
+
+    One loop for both kinds of event that make operations ready: their code is inlined once.
+    """
     t = event_time(state.heap[0])
     state.clock[CLOCK_TIME] = t
     while state.clock[CLOCK_HEAP] > 0 and event_time(state.heap[0]) == t:
         event = pop(state)
         kind = event_kind(event)
         payload = event_payload(event)
+        if kind == _RESERVATION:
+            reserved_start(problem, world, state, payload, levels)
+            continue
+        if kind == _WAKE:
+            if state.slot[payload, SS_WAKE] <= t:
+                state.slot[payload, SS_WAKE] = -1
+            touch(problem, state, problem.slot[payload, SLOT_WC])
+            continue
+        lo = payload
+        hi = payload + 1
         if kind == _END:
+            lo = problem.succ_off[payload]
+            hi = problem.succ_off[payload + 1]
             state.op[payload, ST_STATUS] = _DONE
             state.clock[CLOCK_DONE] += 1
             state.clock[CLOCK_RUNNING] -= 1
@@ -162,16 +177,8 @@ def apply_instant(problem: Problem, world: World, state: State, levels: Ints) ->
                 w = problem.slot[slot, SLOT_WC]
                 state.wc[w, SW_RUNNING] -= 1
                 touch(problem, state, w)
-            for k in range(problem.succ_off[payload], problem.succ_off[payload + 1]):
-                _make_ready(problem, state, problem.succ[k], t)
-        elif kind == _READY:
-            _make_ready(problem, state, payload, t)
-        elif kind == _RESERVATION:
-            reserved_start(problem, world, state, payload, levels)
-        else:
-            if state.slot[payload, SS_WAKE] <= t:
-                state.slot[payload, SS_WAKE] = -1
-            touch(problem, state, problem.slot[payload, SLOT_WC])
+        for k in range(lo, hi):
+            _make_ready(problem, state, problem.succ[k] if kind == _END else k, t)
 
 
 @inlined
@@ -233,7 +240,7 @@ def startable_from(problem: Problem, world: World, state: State, op: int, pair: 
     return minute
 
 
-@entry
+@outlined
 def _plan_wakes(problem: Problem, world: World, state: State, w: int, levels: Ints) -> None:
     """Wake each free slot that work waits for at the next minute at which that work could start."""
     if not has_free_slot(problem, state, w):

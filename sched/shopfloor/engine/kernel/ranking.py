@@ -28,11 +28,13 @@ from shopfloor.engine.kernel.rules import (
     SLACK,
     SPT,
     WSPT,
+    arrival_index,
     log_index,
 )
 from shopfloor.engine.layout import (
     CLOCK_TIME,
     ELIG_RUN,
+    ELIG_SLOT,
     GROUP_HI,
     GROUP_LO,
     GROUP_SLOT_LO,
@@ -43,8 +45,14 @@ from shopfloor.engine.layout import (
     OP_GROUP,
     OP_JOB,
     OP_WC,
+    RG_EARLY,
+    RG_LATE,
+    RG_PLACE,
+    RG_SLOTS,
     SW_COUNT,
+    WC_GROUP_LO,
     WC_QUEUE_LO,
+    WC_SLOT_LO,
     WORK_AFTER,
     Floats,
     Problem,
@@ -52,8 +60,8 @@ from shopfloor.engine.layout import (
     State,
 )
 
-LATE = 0
-EARLY = 1
+LATE = RG_LATE
+EARLY = RG_EARLY
 
 ROUNDING = 1e-7
 """How far early keys, and gaps that are not 0, may be off."""
@@ -71,7 +79,19 @@ def has_order(rule: int) -> bool:
 @inlined
 def is_static(rule: int) -> bool:
     """Tell whether the rule's index never changes while an operation waits."""
-    return rule in (FIFO, SPT, EDD, WSPT, GREEDY_DISPATCH)
+    return rule in (SPT, WSPT) or is_fixed(rule)
+
+
+@inlined
+def is_fixed(rule: int) -> bool:
+    """Tell whether the rule's index is moreover the same on all slots: the late key itself."""
+    return rule in (FIFO, EDD, GREEDY_DISPATCH)
+
+
+@inlined
+def slot_bit(problem: Problem, w: int, slot: int) -> int:
+    """Return the bit of a slot of work centre w; beyond 64 slots two of them share one."""
+    return 1 << ((slot - problem.wc[w, WC_SLOT_LO]) & 63)
 
 
 @inlined
@@ -109,15 +129,17 @@ def _early_value(problem: Problem, op: int, run: int, rule: int, par: Floats) ->
 
 @entry
 def write_keys(problem: Problem, state: State, ranking: Ranking, rule: int, par: Floats) -> None:
-    """Write both keys of every operation that can wait, and the gaps of every group's slots.
+    """Write both keys of every operation that can wait, and the gaps and bits of every group's slots.
 
     FIFO's late keys are known at arrival only, but they are the same on all slots.
     """
     ranking.gap[:] = NEVER
+    ranking.group[:] = 0
     for op in range(problem.op.shape[0]):
         group = problem.op[op, OP_GROUP]
         if group < 0:
             continue
+        w = problem.op[op, OP_WC]
         lo = problem.op[op, OP_ELIG_LO]
         hi = problem.op[op, OP_ELIG_HI]
         late = -NEVER
@@ -135,6 +157,7 @@ def write_keys(problem: Problem, state: State, ranking: Ranking, rule: int, par:
             ranking.gap[k, LATE] = min(ranking.gap[k, LATE], gap if gap <= 0.0 else gap - ROUNDING)
             gap = early - _early_value(problem, op, run, rule, par)
             ranking.gap[k, EARLY] = min(ranking.gap[k, EARLY], gap)
+            ranking.group[group, RG_SLOTS] |= slot_bit(problem, w, problem.elig[pair, ELIG_SLOT])
 
 
 @inlined
@@ -156,7 +179,7 @@ def _place_of(problem: Problem, ranking: Ranking, group: int, part: int, op: int
     """Return how many operations of a part are less urgent: smaller key, or the same and a later row."""
     key = ranking.key[op, part]
     lo = 0
-    hi = ranking.size[group, part]
+    hi = ranking.group[group, part]
     while lo < hi:
         mid = (lo + hi) >> 1
         other = at_place(problem, ranking, group, part, mid)
@@ -172,31 +195,60 @@ def _place_of(problem: Problem, ranking: Ranking, group: int, part: int, op: int
 def insert(problem: Problem, ranking: Ranking, group: int, part: int, op: int) -> None:
     """Put an operation where it belongs in a part."""
     place = _place_of(problem, ranking, group, part, op)
-    for k in range(ranking.size[group, part], place, -1):
+    for k in range(ranking.group[group, part], place, -1):
         ranking.ops[_seat(problem, group, part, k)] = ranking.ops[_seat(problem, group, part, k - 1)]
     ranking.ops[_seat(problem, group, part, place)] = op
-    ranking.size[group, part] += 1
+    ranking.group[group, part] += 1
 
 
 @inlined
 def remove_at(problem: Problem, ranking: Ranking, group: int, part: int, place: int) -> None:
     """Take the operation at a place out of a part."""
-    ranking.size[group, part] -= 1
-    for k in range(place, ranking.size[group, part]):
+    ranking.group[group, part] -= 1
+    for k in range(place, ranking.group[group, part]):
         ranking.ops[_seat(problem, group, part, k)] = ranking.ops[_seat(problem, group, part, k + 1)]
 
 
 @inlined
-def remove(problem: Problem, ranking: Ranking, op: int) -> None:
-    """Take a waiting operation out of whichever part it is in."""
+def empty(ranking: Ranking) -> None:
+    """Let nobody wait."""
+    ranking.n_line[:] = 0
+    ranking.group[:, LATE] = 0
+    ranking.group[:, EARLY] = 0
+
+
+@inlined
+def _join(problem: Problem, ranking: Ranking, w: int, group: int) -> None:
+    """Put a group in which somebody waits from now on into its work centre's line."""
+    place = problem.wc[w, WC_GROUP_LO] + ranking.n_line[w]
+    ranking.line[place] = group
+    ranking.group[group, RG_PLACE] = place
+    ranking.n_line[w] += 1
+
+
+@inlined
+def _leave(problem: Problem, ranking: Ranking, w: int, group: int) -> None:
+    """Take a group in which nobody waits any more out of the line; the last one there takes its place."""
+    ranking.n_line[w] -= 1
+    last = ranking.line[problem.wc[w, WC_GROUP_LO] + ranking.n_line[w]]
+    place = ranking.group[group, RG_PLACE]
+    ranking.line[place] = last
+    ranking.group[last, RG_PLACE] = place
+
+
+@inlined
+def remove_chosen(problem: Problem, ranking: Ranking, w: int) -> None:
+    """Take the chosen operation out; it moved if others left its part since it was chosen."""
+    op = ranking.chosen[0]
+    part = ranking.chosen[2]
+    place = ranking.chosen[3]
     group = problem.op[op, OP_GROUP]
-    part = EARLY
-    place = _place_of(problem, ranking, group, EARLY, op)
-    is_there = place < ranking.size[group, EARLY]
-    if not is_there or at_place(problem, ranking, group, EARLY, place) != op:
-        part = LATE
-        place = _place_of(problem, ranking, group, LATE, op)
+    n = ranking.group[group, part]
+    if place >= n or at_place(problem, ranking, group, part, place) != op:
+        place = _place_of(problem, ranking, group, part, op)
     remove_at(problem, ranking, group, part, place)
+    if ranking.group[group, LATE] + ranking.group[group, EARLY] == 0:
+        _leave(problem, ranking, w, group)
 
 
 @inlined
@@ -206,19 +258,24 @@ def is_late(problem: Problem, state: State, ranking: Ranking, op: int, rate: flo
 
 
 @inlined
-def gather(problem: Problem, state: State, ranking: Ranking, w: int, rule: int, par: Floats) -> None:
+def gather(problem: Problem, state: State, ranking: Ranking, w: int, rule: int, rate: float) -> None:
     """Move what has joined the queue of a work centre into its groups.
 
     A commitment whose predecessor ends before its own minute joins the queue too; it never waits to be chosen.
+
+    Args:
+        rate: `drift` of the work centre.
     """
-    rate = drift(problem, w, rule, par)
     lo = problem.wc[w, WC_QUEUE_LO]
     for i in range(lo, lo + state.wc[w, SW_COUNT]):
         op = state.queue[i]
-        if problem.op[op, OP_GROUP] < 0:
+        group = problem.op[op, OP_GROUP]
+        if group < 0:
             continue
         if rule == FIFO:
-            ranking.key[op, LATE] = log_index(problem, state, op, 1, 0, rule, par, 0)
+            ranking.key[op, LATE] = arrival_index(problem, state, op)
+        if ranking.group[group, LATE] + ranking.group[group, EARLY] == 0:
+            _join(problem, ranking, w, group)
         part = LATE if is_late(problem, state, ranking, op, rate) else EARLY
-        insert(problem, ranking, problem.op[op, OP_GROUP], part, op)
+        insert(problem, ranking, group, part, op)
     state.wc[w, SW_COUNT] = 0

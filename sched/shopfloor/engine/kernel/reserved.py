@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from shopfloor.engine.kernel.calendar import advance_from
 from shopfloor.engine.kernel.heap import push
-from shopfloor.engine.kernel.jit import entry, inlined
+from shopfloor.engine.kernel.jit import inlined, outlined
 from shopfloor.engine.kernel.starts import begin_operation, nominal_end, real_row, touch
 from shopfloor.engine.layout import (
     CLOCK_IS_SCENARIO,
@@ -79,7 +79,7 @@ def begin_commitment(problem: Problem, state: State, r: int, start: int, end: in
     push(state, max(end, problem.constant[CONST_NOW]), _END, op)
 
 
-@entry
+@outlined
 def reserved_start(problem: Problem, world: World, state: State, r: int, levels: Ints) -> None:
     """A reservation's minute: the commitment begins, or the pinned operation starts or is given up."""
     t = state.clock[CLOCK_TIME]

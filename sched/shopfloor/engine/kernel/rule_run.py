@@ -8,8 +8,8 @@ what has joined a queue since its work centre last decided; the others wait in `
 
 from __future__ import annotations
 
-from shopfloor.engine.kernel.events import apply_instant, begin, finish, has_free_slot, startable_from, wake
-from shopfloor.engine.kernel.jit import entry, inlined
+from shopfloor.engine.kernel.events import apply_instant, begin, finish, startable_from, wake
+from shopfloor.engine.kernel.jit import entry, inlined, outlined
 from shopfloor.engine.kernel.ranking import (
     EARLY,
     LATE,
@@ -17,15 +17,18 @@ from shopfloor.engine.kernel.ranking import (
     ROUNDING,
     at_place,
     drift,
+    empty,
     gather,
     has_order,
     insert,
+    is_fixed,
     is_late,
-    remove,
     remove_at,
+    remove_chosen,
+    slot_bit,
 )
 from shopfloor.engine.kernel.rules import ATCS, pair_index
-from shopfloor.engine.kernel.starts import begin_operation, best_pair, is_free, real_row
+from shopfloor.engine.kernel.starts import best_pair, is_free, real_row, start_now
 from shopfloor.engine.kernel.streams import gumbel
 from shopfloor.engine.kernel.timing import setup_minutes
 from shopfloor.engine.layout import (
@@ -42,10 +45,11 @@ from shopfloor.engine.layout import (
     OP_ELIG_HI,
     OP_ELIG_LO,
     OP_FAMILY,
+    RG_SLOTS,
     SLOT_MACHINE,
     SS_FAMILY,
+    SW_COUNT,
     SW_DIRTY,
-    WC_GROUP_HI,
     WC_GROUP_LO,
     WC_SLOT_HI,
     WC_SLOT_LO,
@@ -71,42 +75,59 @@ def _is_open(problem: Problem, world: World, state: State, slot: int, level: int
 
 
 @inlined
-def _has_open_slot(problem: Problem, world: World, state: State, w: int, level: int) -> bool:
-    found = False
+def _idle_slots(problem: Problem, world: World, state: State, w: int, level: int) -> tuple[int, int]:
+    """Return the bits of a work centre's idle slots, and of those of them that are open."""
+    idle = 0
+    opened = 0
     for slot in range(problem.wc[w, WC_SLOT_LO], problem.wc[w, WC_SLOT_HI]):
-        found = found or (is_free(state, slot) and _is_open(problem, world, state, slot, level))
-    return found
+        if is_free(state, slot):
+            bit = slot_bit(problem, w, slot)
+            idle |= bit
+            if _is_open(problem, world, state, slot, level):
+                opened |= bit
+    return idle, opened
 
 
 @inlined
 def _bound_group(
-    problem: Problem, state: State, ranking: Ranking, w: int, group: int, rule: int, par: Floats
+    problem: Problem,
+    state: State,
+    ranking: Ranking,
+    w: int,
+    group: int,
+    opened: int,
+    rate: float,
+    rule: int,
+    par: Floats,
 ) -> None:
     """Write how much at least each part of a group loses to its keys now, and what its index cannot exceed."""
-    op = problem.group[group, GROUP_OP]
-    lo = problem.op[op, OP_ELIG_LO]
     late = NEVER
     early = NEVER
-    for pair in range(lo, problem.op[op, OP_ELIG_HI]):
-        slot = problem.elig[pair, ELIG_SLOT]
-        if is_free(state, slot):
-            penalty = 0.0
-            if rule == ATCS:
-                machine = problem.slot[slot, SLOT_MACHINE]
-                before = state.slot[slot, SS_FAMILY]
-                setup = setup_minutes(problem, machine, before, problem.op[op, OP_FAMILY])
-                penalty = setup / (par[1] * problem.wc_mean[w, MEAN_SETUP])
-            k = problem.group[group, GROUP_SLOT_LO] + pair - lo
-            late = min(late, ranking.gap[k, LATE] + penalty)
-            early = min(early, ranking.gap[k, EARLY] + penalty)
-    early -= drift(problem, w, rule, par) * state.clock[CLOCK_TIME] + ROUNDING
+    if is_fixed(rule):
+        late = 0.0
+    else:
+        op = problem.group[group, GROUP_OP]
+        lo = problem.op[op, OP_ELIG_LO]
+        for pair in range(lo, problem.op[op, OP_ELIG_HI]):
+            slot = problem.elig[pair, ELIG_SLOT]
+            if (slot_bit(problem, w, slot) & opened) != 0:
+                penalty = 0.0
+                if rule == ATCS:
+                    machine = problem.slot[slot, SLOT_MACHINE]
+                    before = state.slot[slot, SS_FAMILY]
+                    setup = setup_minutes(problem, machine, before, problem.op[op, OP_FAMILY])
+                    penalty = setup / (par[1] * problem.wc_mean[w, MEAN_SETUP])
+                k = problem.group[group, GROUP_SLOT_LO] + pair - lo
+                late = min(late, ranking.gap[k, LATE] + penalty)
+                early = min(early, ranking.gap[k, EARLY] + penalty)
+        early -= rate * state.clock[CLOCK_TIME] + ROUNDING
     bound = -NEVER
     if late < NEVER:
-        if ranking.size[group, LATE] > 0:
-            op = at_place(problem, ranking, group, LATE, ranking.size[group, LATE] - 1)
+        if ranking.group[group, LATE] > 0:
+            op = at_place(problem, ranking, group, LATE, ranking.group[group, LATE] - 1)
             bound = ranking.key[op, LATE] - late
-        if ranking.size[group, EARLY] > 0:
-            op = at_place(problem, ranking, group, EARLY, ranking.size[group, EARLY] - 1)
+        if ranking.group[group, EARLY] > 0:
+            op = at_place(problem, ranking, group, EARLY, ranking.group[group, EARLY] - 1)
             bound = max(bound, ranking.key[op, EARLY] - early)
     ranking.loss[group, LATE] = late
     ranking.loss[group, EARLY] = early
@@ -120,9 +141,9 @@ def _consider(
     state: State,
     ranking: Ranking,
     levels: Ints,
-    w: int,
     group: int,
     part: int,
+    rate: float,
     rule: int,
     par: Floats,
     temperature: float,
@@ -130,9 +151,8 @@ def _consider(
 ) -> None:
     """Look at one part of a group from its most urgent operation down and keep the best that may start."""
     t = state.clock[CLOCK_TIME]
-    rate = drift(problem, w, rule, par)
     is_ordered = has_order(rule)
-    place = ranking.size[group, part] - 1
+    place = ranking.group[group, part] - 1
     last = place - DEPTH if temperature > 0.0 else -1
     while place >= 0 and place > last:
         op = at_place(problem, ranking, group, part, place)
@@ -152,10 +172,15 @@ def _consider(
             continue
         pair = best_pair(problem, world, state, op, levels[op])
         if pair >= 0:
-            index = pair_index(problem, state, op, pair, rule, par, seed) + noise
+            index = ranking.key[op, LATE]
+            if not is_fixed(rule):
+                index = pair_index(problem, state, op, pair, rule, par, seed)
+            index += noise
             if leader < 0 or index > ranking.best[0] or (index == ranking.best[0] and op < leader):
                 ranking.chosen[0] = op
                 ranking.chosen[1] = pair
+                ranking.chosen[2] = part
+                ranking.chosen[3] = place
                 ranking.best[0] = index
         place -= 1
 
@@ -167,8 +192,9 @@ def choose(
     state: State,
     ranking: Ranking,
     levels: Ints,
-    top: int,
     w: int,
+    opened: int,
+    rate: float,
     rule: int,
     par: Floats,
     temperature: float,
@@ -178,34 +204,36 @@ def choose(
     lower operation) into `ranking.chosen`.
 
     Args:
-        top: Highest overtime level of the run; while everything is closed at it nothing is looked at.
+        opened: Bits of the idle slots that are open at the highest level of the run.
+        rate: `drift` of the work centre.
     """
     ranking.chosen[0] = -1
     lo = problem.wc[w, WC_GROUP_LO]
-    hi = problem.wc[w, WC_GROUP_HI]
-    if lo == hi or not _has_open_slot(problem, world, state, w, top):
-        return
-    first = lo
-    for group in range(lo, hi):
+    hi = lo + ranking.n_line[w]
+    first = -1
+    for k in range(lo, hi):
+        group = ranking.line[k]
         ranking.bound[group] = -NEVER
-        if ranking.size[group, LATE] + ranking.size[group, EARLY] > 0:
-            _bound_group(problem, state, ranking, w, group, rule, par)
-            if ranking.bound[group] > ranking.bound[first]:
+        if (ranking.group[group, RG_SLOTS] & opened) != 0:
+            _bound_group(problem, state, ranking, w, group, opened, rate, rule, par)
+            if first < 0 or ranking.bound[group] > ranking.bound[first]:
                 first = group
+    if first < 0:
+        return
     is_bounded = temperature <= 0.0 and has_order(rule)
     for turn in range(2 * (lo - 1), 2 * hi):
         # The group with the greatest bound comes before all others: then few others are looked at.
-        group = first if turn < 2 * lo else turn >> 1
+        group = first if turn < 2 * lo else ranking.line[turn >> 1]
         if group == first and turn >= 2 * lo:
             continue
         bound = ranking.bound[group]
         if bound == -NEVER or (is_bounded and ranking.chosen[0] >= 0 and bound < ranking.best[0]):
             continue
         part = EARLY if (turn & 1) == 0 else LATE
-        _consider(problem, world, state, ranking, levels, w, group, part, rule, par, temperature, seed)
+        _consider(problem, world, state, ranking, levels, group, part, rate, rule, par, temperature, seed)
 
 
-@inlined
+@outlined
 def _plan_wakes(
     problem: Problem, world: World, state: State, ranking: Ranking, w: int, levels: Ints, top: int
 ) -> None:
@@ -213,11 +241,12 @@ def _plan_wakes(
 
     For interruptible work that is the next opening, whatever the operation, so one of each group is asked.
     """
-    for group in range(problem.wc[w, WC_GROUP_LO], problem.wc[w, WC_GROUP_HI]):
-        n_late = ranking.size[group, LATE]
-        n = n_late + ranking.size[group, EARLY]
+    lo = problem.wc[w, WC_GROUP_LO]
+    for place in range(lo, lo + ranking.n_line[w]):
+        group = ranking.line[place]
+        n_late = ranking.group[group, LATE]
         is_alike = problem.group[group, GROUP_IS_INTERRUPTIBLE] == 1
-        for k in range(min(n, 1) * (top + 1) if is_alike else n):
+        for k in range(top + 1 if is_alike else n_late + ranking.group[group, EARLY]):
             op = problem.group[group, GROUP_OP]
             level = k
             if not is_alike:
@@ -231,12 +260,47 @@ def _plan_wakes(
 
 
 @inlined
-def _start_chosen(problem: Problem, world: World, state: State, ranking: Ranking, levels: Ints) -> None:
-    op = ranking.chosen[0]
-    remove(problem, ranking, op)
-    state.clock[CLOCK_WAITING] -= 1
-    state.clock[CLOCK_DECISIONS] += 1
-    begin_operation(problem, world, state, op, ranking.chosen[1], levels[op])
+def _decide(
+    problem: Problem,
+    world: World,
+    state: State,
+    ranking: Ranking,
+    levels: Ints,
+    top: int,
+    w: int,
+    rule: int,
+    par: Floats,
+    temperature: float,
+    seed: int,
+) -> None:
+    """Start what may start at work centre w now, one after the other, and plan when to look again.
+
+    Args:
+        top: Highest overtime level of the run; while everything is closed at it nothing is looked at.
+    """
+    if ranking.n_line[w] == 0 and state.wc[w, SW_COUNT] == 0:
+        return
+    idle, opened = _idle_slots(problem, world, state, w, top)
+    if idle == 0:
+        return
+    rate = drift(problem, w, rule, par)
+    gather(problem, state, ranking, w, rule, rate)
+    are_shared = problem.wc[w, WC_SLOT_HI] - problem.wc[w, WC_SLOT_LO] > 64
+    while idle != 0 and ranking.n_line[w] > 0:
+        choose(problem, world, state, ranking, levels, w, opened, rate, rule, par, temperature, seed)
+        op = ranking.chosen[0]
+        if op < 0:
+            _plan_wakes(problem, world, state, ranking, w, levels, top)
+            break
+        pair = ranking.chosen[1]
+        remove_chosen(problem, ranking, w)
+        state.clock[CLOCK_WAITING] -= 1
+        state.clock[CLOCK_DECISIONS] += 1
+        start_now(problem, world, state, op, pair, levels[op])
+        if not are_shared:
+            bit = slot_bit(problem, w, problem.elig[pair, ELIG_SLOT])
+            idle &= ~bit
+            opened &= ~bit
 
 
 @entry
@@ -258,22 +322,15 @@ def run_rule(
         ranking: Its keys are those that `write_keys` wrote for the rule.
     """
     begin(problem, world, state, levels, is_scenario)
-    ranking.size[:] = 0
-    top = 0
+    empty(ranking)
+    top = is_scenario * 0
     for op in range(levels.shape[0]):
         top = max(top, levels[op])
     while True:
         for w in range(problem.wc.shape[0]):
-            if state.wc[w, SW_DIRTY] == 0:
-                continue
-            while has_free_slot(problem, state, w):
-                gather(problem, state, ranking, w, rule, par)
-                choose(problem, world, state, ranking, levels, top, w, rule, par, temperature, seed)
-                if ranking.chosen[0] < 0:
-                    _plan_wakes(problem, world, state, ranking, w, levels, top)
-                    break
-                _start_chosen(problem, world, state, ranking, levels)
-            state.wc[w, SW_DIRTY] = 0
+            if state.wc[w, SW_DIRTY] == 1:
+                _decide(problem, world, state, ranking, levels, top, w, rule, par, temperature, seed)
+                state.wc[w, SW_DIRTY] = 0
         if state.clock[CLOCK_HEAP] == 0:
             break
         apply_instant(problem, world, state, levels)

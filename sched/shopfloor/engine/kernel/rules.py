@@ -56,6 +56,13 @@ RANDOM = 9
 
 
 @inlined
+def arrival_index(problem: Problem, state: State, op: int) -> float:
+    """Return FIFO's index, which no slot changes."""
+    scale = problem.wc_mean[problem.op[op, OP_WC], MEAN_RUN]
+    return -float(state.op[op, ST_ARRIVAL]) / (problem.stretch[0] * scale)
+
+
+@inlined
 def log_index(
     problem: Problem, state: State, op: int, run: int, setup: int, rule: int, par: Floats, seed: int
 ) -> float:
@@ -73,7 +80,7 @@ def log_index(
     w = problem.op[op, OP_WC]
     scale = problem.wc_mean[w, MEAN_RUN]
     if rule == FIFO:
-        return -float(state.op[op, ST_ARRIVAL]) / (stretch * scale)
+        return arrival_index(problem, state, op)
     if rule == SPT:
         return -math.log(float(run))
     if rule == EDD:

@@ -9,10 +9,11 @@ from __future__ import annotations
 
 from shopfloor.engine.kernel.calendar import advance_from, locate_from
 from shopfloor.engine.kernel.heap import push
-from shopfloor.engine.kernel.jit import entry, inlined
+from shopfloor.engine.kernel.jit import inlined, outlined
 from shopfloor.engine.kernel.timing import setup_minutes
 from shopfloor.engine.layout import (
     CLOCK_DECISIONS,
+    CLOCK_DECLINED,
     CLOCK_RUNNING,
     CLOCK_TIME,
     CLOCK_WAITING,
@@ -142,8 +143,10 @@ def touch(problem: Problem, state: State, w: int) -> None:
     """Mark a work centre as changed: declined slots may be used again."""
     if w >= 0:
         state.wc[w, SW_DIRTY] = 1
-        for slot in range(problem.wc[w, WC_SLOT_LO], problem.wc[w, WC_SLOT_HI]):
-            state.slot[slot, SS_DECLINED] = 0
+        if state.clock[CLOCK_DECLINED] > 0:
+            for slot in range(problem.wc[w, WC_SLOT_LO], problem.wc[w, WC_SLOT_HI]):
+                state.clock[CLOCK_DECLINED] -= state.slot[slot, SS_DECLINED]
+                state.slot[slot, SS_DECLINED] = 0
 
 
 @inlined
@@ -159,8 +162,8 @@ def leave_queue(problem: Problem, state: State, op: int) -> None:
     state.clock[CLOCK_WAITING] -= 1
 
 
-@entry
-def begin_operation(problem: Problem, world: World, state: State, op: int, pair: int, level: int) -> None:
+@inlined
+def start_now(problem: Problem, world: World, state: State, op: int, pair: int, level: int) -> None:
     """Start `op` now on the slot of an eligible pair; its end follows the realised minutes and calendar."""
     t = state.clock[CLOCK_TIME]
     slot = problem.elig[pair, ELIG_SLOT]
@@ -189,6 +192,12 @@ def begin_operation(problem: Problem, world: World, state: State, op: int, pair:
     push(state, end, _END, op)
 
 
+@outlined
+def begin_operation(problem: Problem, world: World, state: State, op: int, pair: int, level: int) -> None:
+    """Do what `start_now` does, for those who start few operations or spend more on deciding."""
+    start_now(problem, world, state, op, pair, level)
+
+
 @inlined
 def assign(problem: Problem, world: World, state: State, op: int, pair: int, level: int) -> None:
     """Take a waiting operation out of its queue and start it now on the slot of an eligible pair."""
@@ -200,5 +209,6 @@ def assign(problem: Problem, world: World, state: State, op: int, pair: int, lev
 @inlined
 def decline(problem: Problem, state: State, slot: int) -> None:
     """Leave an idle slot alone until its work centre is touched again."""
+    state.clock[CLOCK_DECLINED] += 1 - state.slot[slot, SS_DECLINED]
     state.slot[slot, SS_DECLINED] = 1
     state.wc[problem.slot[slot, SLOT_WC], SW_DIRTY] = 1
