@@ -8,6 +8,9 @@ from shopfloor.engine import layout as at
 from shopfloor.engine.compile_positions import Positions
 from shopfloor.engine.layout import Floats, Ints
 
+_BITS = 62
+"""Slots of a work centre that fit into the bits of a positive number."""
+
 
 def slot_table(positions: Positions, reservation: Ints) -> Ints:
     """Return `Problem.slot`."""
@@ -17,7 +20,11 @@ def slot_table(positions: Positions, reservation: Ints) -> Ints:
         current = machine.current_setup_family
         family = -1 if current is None else positions.family_of[current]
         lo, hi = np.searchsorted(reservation[:, at.RES_SLOT], [i, i + 1])
-        slot[i] = (index, positions.centre_of[machine.machine_type], family, lo, hi)
+        slot[i] = (index, positions.centre_of[machine.machine_type], family, lo, hi, 0)
+    for centre in range(len(positions.centre_of)):
+        rows = np.flatnonzero(slot[:, at.SLOT_WC] == centre)
+        if len(rows) <= _BITS:
+            slot[rows, at.SLOT_BIT] = 1 << np.arange(len(rows))
     return slot
 
 

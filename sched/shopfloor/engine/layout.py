@@ -57,7 +57,8 @@ SLOT_WC: Final = 1
 SLOT_FAMILY: Final = 2  # set up for, -1 = unknown
 SLOT_RES_LO: Final = 3  # its rows in Problem.reservation, by start
 SLOT_RES_HI: Final = 4
-SLOT_COLUMNS: Final = 5
+SLOT_BIT: Final = 5  # a bit of its own within its work centre; 0 where that has more than 62 slots
+SLOT_COLUMNS: Final = 6
 
 # --- Problem.machine ---
 MACHINE_WC: Final = 0
@@ -87,7 +88,7 @@ GROUP_COLUMNS: Final = 6
 # --- Ranking.group ---
 RG_LATE: Final = 0  # late operations that wait
 RG_EARLY: Final = 1  # early ones
-RG_SLOTS: Final = 2  # its eligible slots as bits: see `ranking.slot_bit`
+RG_SLOTS: Final = 2  # bits of its eligible slots; -1 where slots have no bits
 RG_PLACE: Final = 3  # its place in Ranking.line while somebody waits
 RG_COLUMNS: Final = 4
 
@@ -150,7 +151,8 @@ SS_COLUMNS: Final = 6
 SW_COUNT: Final = 0  # operations in its queue
 SW_DIRTY: Final = 1
 SW_RUNNING: Final = 2
-SW_COLUMNS: Final = 3
+SW_IDLE: Final = 3  # bits of its idle slots, declined or not; -1 where slots have no bits
+SW_COLUMNS: Final = 4
 
 
 class Role(IntEnum):
@@ -309,7 +311,8 @@ class Ranking(NamedTuple):
         key: float64 (operations, 2), what late and early operations are ordered by.
         gap: float64 (eligible slots of all groups, 2), what late and early operations lose at least there.
         loss: float64 (groups, 2), scratch: what late and early operations lose at least on an open slot.
-        bound: float64 (groups,), scratch: what no waiting operation of the group can exceed.
+        bound: float64 (groups,), what no waiting operation of the group can exceed; scratch unless the rule's
+            index is the late key.
         chosen: int64 (4,), scratch: best operation so far, -1 = none, its eligible pair, part and place.
         best: float64 (1,), scratch: its index.
     """

@@ -39,6 +39,7 @@ from shopfloor.engine.layout import (
     OP_WC,
     RES_IS_PIN,
     RES_START,
+    SLOT_BIT,
     SLOT_FAMILY,
     SLOT_MACHINE,
     SLOT_RES_LO,
@@ -56,6 +57,7 @@ from shopfloor.engine.layout import (
     ST_STATUS,
     SW_COUNT,
     SW_DIRTY,
+    SW_IDLE,
     SW_RUNNING,
     WC_QUEUE_LO,
     WC_SLOT_HI,
@@ -129,6 +131,8 @@ def begin(problem: Problem, world: World, state: State, levels: Ints, is_scenari
         state.slot[slot, SS_DECLINED] = 0
         state.slot[slot, SS_WAKE] = -1
         state.slot[slot, SS_BUSY] = 0
+        bit = problem.slot[slot, SLOT_BIT]
+        state.wc[problem.slot[slot, SLOT_WC], SW_IDLE] |= bit if bit != 0 else -1
     for r in range(problem.reservation.shape[0]):
         if problem.reservation[r, RES_IS_PIN] == 0 and problem.reservation[r, RES_START] <= now:
             begin_commitment(problem, state, r, problem.reservation[r, RES_START], world.res_end[r])
@@ -176,6 +180,8 @@ def apply_instant(problem: Problem, world: World, state: State, levels: Ints) ->
             if slot >= 0:
                 w = problem.slot[slot, SLOT_WC]
                 state.wc[w, SW_RUNNING] -= 1
+                if state.slot[slot, SS_FREE] <= t:
+                    state.wc[w, SW_IDLE] |= problem.slot[slot, SLOT_BIT]
                 touch(problem, state, w)
         for k in range(lo, hi):
             _make_ready(problem, state, problem.succ[k] if kind == _END else k, t)

@@ -49,10 +49,10 @@ from shopfloor.engine.layout import (
     RG_LATE,
     RG_PLACE,
     RG_SLOTS,
+    SLOT_BIT,
     SW_COUNT,
     WC_GROUP_LO,
     WC_QUEUE_LO,
-    WC_SLOT_LO,
     WORK_AFTER,
     Floats,
     Problem,
@@ -86,12 +86,6 @@ def is_static(rule: int) -> bool:
 def is_fixed(rule: int) -> bool:
     """Tell whether the rule's index is moreover the same on all slots: the late key itself."""
     return rule in (FIFO, EDD, GREEDY_DISPATCH)
-
-
-@inlined
-def slot_bit(problem: Problem, w: int, slot: int) -> int:
-    """Return the bit of a slot of work centre w; beyond 64 slots two of them share one."""
-    return 1 << ((slot - problem.wc[w, WC_SLOT_LO]) & 63)
 
 
 @inlined
@@ -139,7 +133,6 @@ def write_keys(problem: Problem, state: State, ranking: Ranking, rule: int, par:
         group = problem.op[op, OP_GROUP]
         if group < 0:
             continue
-        w = problem.op[op, OP_WC]
         lo = problem.op[op, OP_ELIG_LO]
         hi = problem.op[op, OP_ELIG_HI]
         late = -NEVER
@@ -157,7 +150,8 @@ def write_keys(problem: Problem, state: State, ranking: Ranking, rule: int, par:
             ranking.gap[k, LATE] = min(ranking.gap[k, LATE], gap if gap <= 0.0 else gap - ROUNDING)
             gap = early - _early_value(problem, op, run, rule, par)
             ranking.gap[k, EARLY] = min(ranking.gap[k, EARLY], gap)
-            ranking.group[group, RG_SLOTS] |= slot_bit(problem, w, problem.elig[pair, ELIG_SLOT])
+            bit = problem.slot[problem.elig[pair, ELIG_SLOT], SLOT_BIT]
+            ranking.group[group, RG_SLOTS] |= bit if bit != 0 else -1
 
 
 @inlined
@@ -172,6 +166,12 @@ def _seat(problem: Problem, group: int, part: int, place: int) -> int:
 def at_place(problem: Problem, ranking: Ranking, group: int, part: int, place: int) -> int:
     """Return the operation at a place of a part."""
     return ranking.ops[_seat(problem, group, part, place)]
+
+
+@inlined
+def head(problem: Problem, ranking: Ranking, group: int) -> int:
+    """Return the most urgent late operation of a group that has one."""
+    return at_place(problem, ranking, group, LATE, ranking.group[group, LATE] - 1)
 
 
 @inlined
@@ -237,7 +237,7 @@ def _leave(problem: Problem, ranking: Ranking, w: int, group: int) -> None:
 
 
 @inlined
-def remove_chosen(problem: Problem, ranking: Ranking, w: int) -> None:
+def remove_chosen(problem: Problem, ranking: Ranking, w: int, rule: int) -> None:
     """Take the chosen operation out; it moved if others left its part since it was chosen."""
     op = ranking.chosen[0]
     part = ranking.chosen[2]
@@ -249,6 +249,8 @@ def remove_chosen(problem: Problem, ranking: Ranking, w: int) -> None:
     remove_at(problem, ranking, group, part, place)
     if ranking.group[group, LATE] + ranking.group[group, EARLY] == 0:
         _leave(problem, ranking, w, group)
+    elif is_fixed(rule):
+        ranking.bound[group] = ranking.key[head(problem, ranking, group), LATE]
 
 
 @inlined
@@ -276,6 +278,9 @@ def gather(problem: Problem, state: State, ranking: Ranking, w: int, rule: int, 
             ranking.key[op, LATE] = arrival_index(problem, state, op)
         if ranking.group[group, LATE] + ranking.group[group, EARLY] == 0:
             _join(problem, ranking, w, group)
+            ranking.bound[group] = -NEVER
+        if is_fixed(rule):
+            ranking.bound[group] = max(ranking.bound[group], ranking.key[op, LATE])
         part = LATE if is_late(problem, state, ranking, op, rate) else EARLY
         insert(problem, ranking, group, part, op)
     state.wc[w, SW_COUNT] = 0

@@ -26,6 +26,7 @@ from shopfloor.engine.layout import (
     RES_SLOT,
     RES_START,
     RES_WORK,
+    SLOT_BIT,
     SLOT_MACHINE,
     SLOT_WC,
     SS_BUSY,
@@ -39,6 +40,7 @@ from shopfloor.engine.layout import (
     ST_SLOT,
     ST_START,
     ST_STATUS,
+    SW_IDLE,
     SW_RUNNING,
     Code,
     Event,
@@ -75,7 +77,9 @@ def begin_commitment(problem: Problem, state: State, r: int, start: int, end: in
         state.slot[slot, SS_FAMILY] = problem.op[op, OP_FAMILY]
         state.slot[slot, SS_RES] = r + 1
         state.slot[slot, SS_BUSY] += problem.reservation[r, RES_WORK]
-        state.wc[problem.slot[slot, SLOT_WC], SW_RUNNING] += 1
+        w = problem.slot[slot, SLOT_WC]
+        state.wc[w, SW_RUNNING] += 1
+        state.wc[w, SW_IDLE] &= ~problem.slot[slot, SLOT_BIT]
     push(state, max(end, problem.constant[CONST_NOW]), _END, op)
 
 

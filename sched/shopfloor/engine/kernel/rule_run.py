@@ -20,15 +20,15 @@ from shopfloor.engine.kernel.ranking import (
     empty,
     gather,
     has_order,
+    head,
     insert,
     is_fixed,
     is_late,
     remove_at,
     remove_chosen,
-    slot_bit,
 )
 from shopfloor.engine.kernel.rules import ATCS, pair_index
-from shopfloor.engine.kernel.starts import best_pair, is_free, real_row, start_now
+from shopfloor.engine.kernel.starts import is_free, open_end, real_row, start_now
 from shopfloor.engine.kernel.streams import gumbel
 from shopfloor.engine.kernel.timing import setup_minutes
 from shopfloor.engine.layout import (
@@ -46,10 +46,12 @@ from shopfloor.engine.layout import (
     OP_ELIG_LO,
     OP_FAMILY,
     RG_SLOTS,
+    SLOT_BIT,
     SLOT_MACHINE,
     SS_FAMILY,
     SW_COUNT,
     SW_DIRTY,
+    SW_IDLE,
     WC_GROUP_LO,
     WC_SLOT_HI,
     WC_SLOT_LO,
@@ -75,17 +77,43 @@ def _is_open(problem: Problem, world: World, state: State, slot: int, level: int
 
 
 @inlined
-def _idle_slots(problem: Problem, world: World, state: State, w: int, level: int) -> tuple[int, int]:
-    """Return the bits of a work centre's idle slots, and of those of them that are open."""
-    idle = 0
+def _open_slots(problem: Problem, world: World, state: State, w: int, level: int) -> int:
+    """Return the bits of a work centre's idle slots that are open; -1 for any where slots have no bits."""
     opened = 0
+    idle = state.wc[w, SW_IDLE]
     for slot in range(problem.wc[w, WC_SLOT_LO], problem.wc[w, WC_SLOT_HI]):
-        if is_free(state, slot):
-            bit = slot_bit(problem, w, slot)
-            idle |= bit
-            if _is_open(problem, world, state, slot, level):
-                opened |= bit
-    return idle, opened
+        bit = problem.slot[slot, SLOT_BIT]
+        is_idle = (idle & bit) != 0 if bit != 0 else is_free(state, slot)
+        if is_idle and _is_open(problem, world, state, slot, level):
+            opened |= bit if bit != 0 else -1
+    return opened
+
+
+@inlined
+def _is_among(problem: Problem, state: State, slot: int, opened: int) -> bool:
+    """Tell whether a slot is one of those bits; where it has none, whether it is idle."""
+    bit = problem.slot[slot, SLOT_BIT]
+    return (bit & opened) != 0 or (bit == 0 and is_free(state, slot))
+
+
+@inlined
+def _best_pair(
+    problem: Problem, world: World, state: State, op: int, opened: int, top: int, level: int
+) -> int:
+    """Return what `best_pair` returns, asking no calendar again at the level at which slots are known open."""
+    best = -1
+    best_end = 0
+    for pair in range(problem.op[op, OP_ELIG_LO], problem.op[op, OP_ELIG_HI]):
+        slot = problem.elig[pair, ELIG_SLOT]
+        if not _is_among(problem, state, slot, opened):
+            continue
+        is_known = level == top and opened > 0
+        if is_known or _is_open(problem, world, state, slot, level):
+            end = open_end(problem, state, op, pair, level)
+            if end >= 0 and (best < 0 or end < best_end):
+                best = pair
+                best_end = end
+    return best
 
 
 @inlined
@@ -101,31 +129,27 @@ def _bound_group(
     par: Floats,
 ) -> None:
     """Write how much at least each part of a group loses to its keys now, and what its index cannot exceed."""
+    op = problem.group[group, GROUP_OP]
+    lo = problem.op[op, OP_ELIG_LO]
     late = NEVER
     early = NEVER
-    if is_fixed(rule):
-        late = 0.0
-    else:
-        op = problem.group[group, GROUP_OP]
-        lo = problem.op[op, OP_ELIG_LO]
-        for pair in range(lo, problem.op[op, OP_ELIG_HI]):
-            slot = problem.elig[pair, ELIG_SLOT]
-            if (slot_bit(problem, w, slot) & opened) != 0:
-                penalty = 0.0
-                if rule == ATCS:
-                    machine = problem.slot[slot, SLOT_MACHINE]
-                    before = state.slot[slot, SS_FAMILY]
-                    setup = setup_minutes(problem, machine, before, problem.op[op, OP_FAMILY])
-                    penalty = setup / (par[1] * problem.wc_mean[w, MEAN_SETUP])
-                k = problem.group[group, GROUP_SLOT_LO] + pair - lo
-                late = min(late, ranking.gap[k, LATE] + penalty)
-                early = min(early, ranking.gap[k, EARLY] + penalty)
-        early -= rate * state.clock[CLOCK_TIME] + ROUNDING
+    for pair in range(lo, problem.op[op, OP_ELIG_HI]):
+        slot = problem.elig[pair, ELIG_SLOT]
+        if _is_among(problem, state, slot, opened):
+            penalty = 0.0
+            if rule == ATCS:
+                machine = problem.slot[slot, SLOT_MACHINE]
+                before = state.slot[slot, SS_FAMILY]
+                setup = setup_minutes(problem, machine, before, problem.op[op, OP_FAMILY])
+                penalty = setup / (par[1] * problem.wc_mean[w, MEAN_SETUP])
+            k = problem.group[group, GROUP_SLOT_LO] + pair - lo
+            late = min(late, ranking.gap[k, LATE] + penalty)
+            early = min(early, ranking.gap[k, EARLY] + penalty)
+    early -= rate * state.clock[CLOCK_TIME] + ROUNDING
     bound = -NEVER
     if late < NEVER:
         if ranking.group[group, LATE] > 0:
-            op = at_place(problem, ranking, group, LATE, ranking.group[group, LATE] - 1)
-            bound = ranking.key[op, LATE] - late
+            bound = ranking.key[head(problem, ranking, group), LATE] - late
         if ranking.group[group, EARLY] > 0:
             op = at_place(problem, ranking, group, EARLY, ranking.group[group, EARLY] - 1)
             bound = max(bound, ranking.key[op, EARLY] - early)
@@ -143,6 +167,8 @@ def _consider(
     levels: Ints,
     group: int,
     part: int,
+    opened: int,
+    top: int,
     rate: float,
     rule: int,
     par: Floats,
@@ -170,7 +196,7 @@ def _consider(
             insert(problem, ranking, group, LATE, op)
             place -= 1
             continue
-        pair = best_pair(problem, world, state, op, levels[op])
+        pair = _best_pair(problem, world, state, op, opened, top, levels[op])
         if pair >= 0:
             index = ranking.key[op, LATE]
             if not is_fixed(rule):
@@ -194,6 +220,7 @@ def choose(
     levels: Ints,
     w: int,
     opened: int,
+    top: int,
     rate: float,
     rule: int,
     par: Floats,
@@ -204,33 +231,58 @@ def choose(
     lower operation) into `ranking.chosen`.
 
     Args:
-        opened: Bits of the idle slots that are open at the highest level of the run.
+        opened: Bits of the idle slots that are open at level `top`, the highest of the run.
         rate: `drift` of the work centre.
     """
     ranking.chosen[0] = -1
     lo = problem.wc[w, WC_GROUP_LO]
     hi = lo + ranking.n_line[w]
     first = -1
+    greatest = -NEVER
     for k in range(lo, hi):
         group = ranking.line[k]
-        ranking.bound[group] = -NEVER
-        if (ranking.group[group, RG_SLOTS] & opened) != 0:
+        if (ranking.group[group, RG_SLOTS] & opened) == 0:
+            continue
+        if not is_fixed(rule):
             _bound_group(problem, state, ranking, w, group, opened, rate, rule, par)
-            if first < 0 or ranking.bound[group] > ranking.bound[first]:
-                first = group
+        bound = ranking.bound[group]
+        is_tie = first >= 0 and is_fixed(rule) and bound == greatest
+        is_lower = is_tie and head(problem, ranking, group) < head(problem, ranking, first)
+        if first < 0 or bound > greatest or is_lower:
+            first = group
+            greatest = bound
     if first < 0:
         return
     is_bounded = temperature <= 0.0 and has_order(rule)
+    is_exact = temperature <= 0.0 and is_fixed(rule)
     for turn in range(2 * (lo - 1), 2 * hi):
         # The group with the greatest bound comes before all others: then few others are looked at.
         group = first if turn < 2 * lo else ranking.line[turn >> 1]
+        if turn == 2 * lo and is_exact and ranking.chosen[0] == head(problem, ranking, first):
+            return
         if group == first and turn >= 2 * lo:
             continue
-        bound = ranking.bound[group]
-        if bound == -NEVER or (is_bounded and ranking.chosen[0] >= 0 and bound < ranking.best[0]):
+        if (ranking.group[group, RG_SLOTS] & opened) == 0:
+            continue
+        if is_bounded and ranking.chosen[0] >= 0 and ranking.bound[group] < ranking.best[0]:
             continue
         part = EARLY if (turn & 1) == 0 else LATE
-        _consider(problem, world, state, ranking, levels, group, part, rate, rule, par, temperature, seed)
+        _consider(
+            problem,
+            world,
+            state,
+            ranking,
+            levels,
+            group,
+            part,
+            opened,
+            top,
+            rate,
+            rule,
+            par,
+            temperature,
+            seed,
+        )
 
 
 @outlined
@@ -278,29 +330,23 @@ def _decide(
     Args:
         top: Highest overtime level of the run; while everything is closed at it nothing is looked at.
     """
-    if ranking.n_line[w] == 0 and state.wc[w, SW_COUNT] == 0:
-        return
-    idle, opened = _idle_slots(problem, world, state, w, top)
-    if idle == 0:
+    if state.wc[w, SW_IDLE] == 0 or ranking.n_line[w] + state.wc[w, SW_COUNT] == 0:
         return
     rate = drift(problem, w, rule, par)
     gather(problem, state, ranking, w, rule, rate)
-    are_shared = problem.wc[w, WC_SLOT_HI] - problem.wc[w, WC_SLOT_LO] > 64
-    while idle != 0 and ranking.n_line[w] > 0:
-        choose(problem, world, state, ranking, levels, w, opened, rate, rule, par, temperature, seed)
+    opened = _open_slots(problem, world, state, w, top)
+    while state.wc[w, SW_IDLE] != 0 and ranking.n_line[w] > 0:
+        choose(problem, world, state, ranking, levels, w, opened, top, rate, rule, par, temperature, seed)
         op = ranking.chosen[0]
         if op < 0:
             _plan_wakes(problem, world, state, ranking, w, levels, top)
             break
         pair = ranking.chosen[1]
-        remove_chosen(problem, ranking, w)
+        remove_chosen(problem, ranking, w, rule)
         state.clock[CLOCK_WAITING] -= 1
         state.clock[CLOCK_DECISIONS] += 1
         start_now(problem, world, state, op, pair, levels[op])
-        if not are_shared:
-            bit = slot_bit(problem, w, problem.elig[pair, ELIG_SLOT])
-            idle &= ~bit
-            opened &= ~bit
+        opened &= ~problem.slot[problem.elig[pair, ELIG_SLOT], SLOT_BIT]
 
 
 @entry

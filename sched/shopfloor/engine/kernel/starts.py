@@ -29,6 +29,7 @@ from shopfloor.engine.layout import (
     RES_OP,
     RES_SETUP,
     RES_START,
+    SLOT_BIT,
     SLOT_MACHINE,
     SLOT_RES_HI,
     SLOT_WC,
@@ -46,6 +47,7 @@ from shopfloor.engine.layout import (
     ST_STATUS,
     SW_COUNT,
     SW_DIRTY,
+    SW_IDLE,
     SW_RUNNING,
     WC_QUEUE_LO,
     WC_SLOT_HI,
@@ -99,6 +101,15 @@ def nominal_end(problem: Problem, world: World, state: State, op: int, pair: int
     row = real_row(problem, world, state, c, t)
     if row >= world.cal_off[c + 1] or world.cal_start[row] > t:
         return -1
+    return open_end(problem, state, op, pair, level)
+
+
+@inlined
+def open_end(problem: Problem, state: State, op: int, pair: int, level: int) -> int:
+    """Return what `nominal_end` returns, for a slot known to be open now at that level."""
+    t = state.clock[CLOCK_TIME]
+    slot = problem.elig[pair, ELIG_SLOT]
+    machine = problem.slot[slot, SLOT_MACHINE]
     family = problem.op[op, OP_FAMILY]
     work = setup_minutes(problem, machine, state.slot[slot, SS_FAMILY], family) + problem.elig[pair, ELIG_RUN]
     c = problem.cal_of[machine, level]
@@ -189,6 +200,7 @@ def start_now(problem: Problem, world: World, state: State, op: int, pair: int, 
     w = problem.slot[slot, SLOT_WC]
     state.wc[w, SW_DIRTY] = 1
     state.wc[w, SW_RUNNING] += 1
+    state.wc[w, SW_IDLE] &= ~problem.slot[slot, SLOT_BIT]
     push(state, end, _END, op)
 
 
