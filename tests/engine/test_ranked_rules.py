@@ -117,6 +117,23 @@ def test_a_sample_is_exact_while_no_family_has_a_long_queue(twin: TwinModel, rul
     assert (sample != ranked(compiled, spec, levels, None)).any()
 
 
+@pytest.mark.parametrize("rule", RULES)
+def test_ranking_is_exact_with_more_slots_than_bits_and_few_due_dates(twin: TwinModel, rule: Rule) -> None:
+    instance = stubborn(sample_instance(twin, seed=80 + int(rule), n_operations=900), seed=4)
+    wide = instance.plant.machines[0]
+    machines = (replace(wide, capacity=70), *instance.plant.machines[1:])
+    jobs = tuple(
+        replace(job, due=job.due // 7200 * 7200, weight=float(i % 2 + 1))
+        for i, job in enumerate(instance.jobs)
+    )
+    instance = replace(instance, plant=replace(instance.plant, machines=machines), jobs=jobs)
+    compiled = compile_instance(instance)
+    assert (compiled.problem.slot[:, at.SLOT_BIT] == 0).sum() >= 70
+    levels = np.zeros(compiled.n_operations, dtype=np.int64)
+    spec = RuleSpec(rule, 1.3, 0.7, 0.8)
+    assert (ranked(compiled, spec, levels, None) == scanned(compiled, spec, levels, None)).all()
+
+
 def test_an_instance_beyond_its_horizon_leaves_out_what_a_scan_leaves_out(twin: TwinModel) -> None:
     compiled = compile_instance(sample_instance(twin, seed=7, n_operations=4500))
     levels = np.zeros(compiled.n_operations, dtype=np.int64)
