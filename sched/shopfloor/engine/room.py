@@ -14,7 +14,7 @@ import numpy as np
 from shopfloor.engine import layout as at
 from shopfloor.engine.arrays import Compiled
 from shopfloor.engine.dispatch import Outcome
-from shopfloor.engine.kernel.timing import earliest, setup_minutes
+from shopfloor.engine.kernel.timing import earliest, setup_between
 from shopfloor.engine.layout import Code, Ints
 
 
@@ -66,7 +66,7 @@ def _append(compiled: Compiled, outcome: Outcome, op: int, free: Ints, family: I
     for pair in range(row[at.OP_ELIG_LO], row[at.OP_ELIG_HI]):
         slot, run = (int(value) for value in problem.elig[pair])
         machine = int(problem.slot[slot, at.SLOT_MACHINE])
-        setup = int(setup_minutes(problem, machine, int(family[slot]), int(row[at.OP_FAMILY])))
+        setup = int(setup_between(problem, machine, int(family[slot]), int(row[at.OP_FAMILY])))
         begin = max(int(ready), int(free[slot]))
         start, end = earliest(problem, machine, 0, begin, setup + run, int(row[at.OP_INTERRUPTIBLE]))
         if end >= 0 and (best is None or (end, slot) < best[:2]):

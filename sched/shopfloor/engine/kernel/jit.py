@@ -30,6 +30,26 @@ _KERNEL_ONLY: dict[str, Any] = _UNCOUNTED | {
 }
 
 
+def _closed(kernel: Any) -> Any:
+    """Have a call from Python refused; without a door to Python numba would end the process.
+
+    The two attributes are what numba's dispatcher asks for when it has no compiled door that fits.
+    """
+
+    def refuse(*_arguments: Any, **_named: Any) -> None:
+        raise TypeError(
+            f"only kernels can call this part of them: {kernel.__name__}\n"
+            "hint: call it in a function declared with @entry"
+        )
+
+    def register(compiled: Any) -> None:
+        kernel.overloads[tuple(compiled.signature.args)] = compiled
+
+    kernel._compile_for_args = refuse
+    kernel.add_overload = register
+    return kernel
+
+
 def entry(function: Function) -> Function:
     """Compile a kernel that is called from Python; it must not allocate."""
     return cast(Function, numba.njit(**_UNCOUNTED)(function))
@@ -42,7 +62,7 @@ def threaded(function: Function) -> Function:
 
 def inlined(function: Function) -> Function:
     """Compile a helper that LLVM inlines into each caller, never called from Python; it must not allocate."""
-    return cast(Function, numba.njit(forceinline=True, **_KERNEL_ONLY)(function))
+    return _closed(numba.njit(forceinline=True, **_KERNEL_ONLY)(function))
 
 
 def outlined(function: Function) -> Function:
@@ -50,7 +70,7 @@ def outlined(function: Function) -> Function:
 
     A call hands over each field of each array: some 300 words, 50-100 ns. Not for what every operation does.
     """
-    return cast(Function, numba.njit(**_KERNEL_ONLY)(function))
+    return _closed(numba.njit(**_KERNEL_ONLY)(function))
 
 
 def allocating(function: Function) -> Function:

@@ -32,6 +32,12 @@ def setup_minutes(problem: Problem, machine: int, before: int, after: int) -> in
 
 
 @entry
+def setup_between(problem: Problem, machine: int, before: int, after: int) -> int:
+    """Return `setup_minutes` to a caller in Python."""
+    return setup_minutes(problem, machine, before, after)
+
+
+@entry
 def earliest(
     problem: Problem, machine: int, level: int, t: int, work: int, interruptible: int
 ) -> tuple[int, int]:
