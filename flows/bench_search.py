@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from flows.bench_search_options import SearchBenchOptions
 from shopfloor.settings import read_settings
 
 if TYPE_CHECKING:
@@ -33,40 +34,6 @@ STORE = "search.jsonl"
 
 TUNING_BASE = 700_000
 """First seed of the instances that rules are tuned on."""
-
-
-@dataclass(frozen=True)
-class SearchBenchOptions:
-    """How much is measured.
-
-    Attributes:
-        n_cases: Of the daily suite.
-        n_factories: Of each family of equal CPU.
-        n_anchors: Small instances.
-        seconds: Wall seconds of the long search, on two workers; the short one has 1 s on one core.
-        reference_seconds: Of CP-SAT, on two workers.
-        proof_seconds: Of the exact model, at most.
-        sizes: Operations of the large books.
-        objective: Preset that the search minimises.
-    """
-
-    n_cases: int = 30
-    n_factories: int = 10
-    n_anchors: int = 8
-    seconds: float = 5.0
-    reference_seconds: float = 10.0
-    proof_seconds: float = 30.0
-    sizes: tuple[int, ...] = (500, 2000, 5000)
-    objective: str = "balanced"
-    seed: int = 0
-
-    @classmethod
-    def quick(cls) -> SearchBenchOptions:
-        """Return what two minutes allow: numbers to look at, not to quote."""
-        return cls(
-            n_cases=4, n_factories=2, n_anchors=4, seconds=2.0, reference_seconds=4.0, proof_seconds=8.0,
-            sizes=(500, 2000),
-        )  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -207,7 +174,23 @@ class _Bench:
         twin, _ = self.plant()
         cases = [daily_case(twin, number) for number in range(self.options.n_cases)]
         rows = self.play_all("daily", cases, self.daily_players(self.daily_rules().specs))
-        return daily_report(rows, fast="search_fast", full="search")
+        report = daily_report(rows, fast="search_fast", full="search")
+        return self.with_bounds(report, rows, cases[: self.options.n_bounds])
+
+    def with_bounds(
+        self, report: PartReport, rows: Mapping[str, Mapping[str, SearchRow]], cases: Sequence[SearchCase]
+    ) -> PartReport:
+        """Return a report with proved bounds of some of its cases."""
+        from shopfloor.evaluation.search_bounds import BoundRow, bound_lines, bound_row, prove_bounds
+
+        def prove(case: SearchCase, target: float) -> BoundRow:
+            self.say(f"bound: {case.name}")
+            return bound_row(self.store, case, target)
+
+        bounds = prove_bounds(rows, cases, prove)
+        facts = {"bounds": [asdict(row) for row in bounds]} if bounds else {}
+        lines = (*report.lines, *bound_lines(rows, bounds))
+        return replace(report, lines=lines, facts={**report.facts, **facts})
 
     def daily_players(self, specs: Sequence[RuleSpec]) -> dict[str, Player]:
         """Return everybody by role."""

@@ -32,6 +32,10 @@ def search(
     objective: Annotated[
         str | None, typer.Option(help="Preset that the search minimises; default balanced.")
     ] = None,
+    bounds: Annotated[
+        int | None,
+        typer.Option(help="Prove a lower bound for so many daily cases, half a minute each.", min=0),
+    ] = None,
     quick: Annotated[
         bool, typer.Option("--quick", help="Two minutes: a few cases, short budgets, nothing to quote.")
     ] = False,
@@ -53,6 +57,7 @@ def search(
         n_cases=cases or base.n_cases,
         seconds=seconds or base.seconds,
         objective=objective or base.objective,
+        n_bounds=bounds or base.n_bounds,
     )
     parts = PARTS if part is _Part.ALL else tuple(name for name in PARTS if name == part.value)
     found = run_bench_search(
