@@ -26,6 +26,7 @@ class Objective:
         overtime: Per hour worked in overtime windows; night hours count twice.
         balance: Per squared hour of work of a machine slot, summed over slots.
         moves: Per operation that the plan moves against the active one.
+        all_moves: Count moves whenever they are; else those in the first five working days, as the KPI does.
         makespan: Per day from now to the last end.
         buys_overtime: Whether the search may give an operation an overtime level.
     """
@@ -40,6 +41,7 @@ class Objective:
     moves: float = 0.0
     makespan: float = 0.0
     buys_overtime: bool = False
+    all_moves: bool = False
 
     def __post_init__(self) -> None:
         negative = [name for name, value in asdict(self).items() if name != "name" and value < 0]

@@ -26,6 +26,7 @@ from shopfloor.domain.bounds import earliest_completions
 from shopfloor.engine import layout as at
 from shopfloor.engine.actor import ActorSpec
 from shopfloor.engine.arrays import Compiled
+from shopfloor.engine.disjunctive import improve_disjunctive, is_disjunctive
 from shopfloor.engine.dispatch import Outcome
 from shopfloor.engine.kernel.guard import F_MOVED, F_OVERTIME
 from shopfloor.engine.layout import Floats
@@ -35,6 +36,9 @@ from shopfloor.engine.room import fill_room
 from shopfloor.engine.rules import RuleSpec
 from shopfloor.engine.search import Chain, Cooling, figures_of, new_chain
 from shopfloor.engine.search_state import InfeasibleStart, cost_of, sequences_of, weights_of
+from shopfloor.engine.search_terms import Budget, Limits, Optimised
+
+__all__ = ["Budget", "Limits", "OnBetter", "Optimised", "optimise", "plan_cost"]
 
 OnBetter = Callable[[Outcome], None]
 
@@ -60,76 +64,6 @@ POLL_S = 0.05
 """Wall seconds between two looks at what the chains have found."""
 
 _EPSILON = 1e-9
-
-
-@dataclass(frozen=True, slots=True)
-class Budget:
-    """How long to search.
-
-    Attributes:
-        iterations: Moves that each worker tries; None = as many as the seconds allow, and the plan then
-            depends on the machine's speed.
-        seconds: Wall seconds from the call after which the incumbent is returned.
-        workers: Chains side by side, each on one core with its own seed.
-        samples: Runs of each policy among the starts; rules run once each.
-        stop_after: Moves after which each worker stops although more were planned: repeats a run that the
-            deadline cut.
-        rule_tries: Rules fitted to the instance before the search; None = by the iterations or the seconds.
-    """
-
-    iterations: int | None = None
-    seconds: float = 5.0
-    workers: int = 1
-    samples: int = 32
-    stop_after: tuple[int, ...] | None = None
-    rule_tries: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """What the guard allows beyond greedy.
-
-    Attributes:
-        overtime_hours: More overtime than greedy's.
-        max_moved: Operations that may move against the active plan; None = any.
-        is_guarded: False lets every figure but overtime be worse than greedy's: for questions about a plan in
-            force, which may be so itself, and which is not to be turned over for it.
-    """
-
-    overtime_hours: float = 0.0
-    max_moved: int | None = None
-    is_guarded: bool = True
-
-
-@dataclass(frozen=True, eq=False)
-class Optimised:
-    """The answer.
-
-    Attributes:
-        outcome: The plan.
-        cost: By the objective.
-        start_cost: Of the best start.
-        start_name: Who made it.
-        iterations: Moves tried by each worker.
-        guard_acted: The cheapest plan was worse than greedy on a guarded figure, and a dearer one was taken.
-        seconds: Wall time.
-        trace: (wall seconds since the search began, cost) of each improvement, best worker.
-        planned: Moves that each worker was to try.
-        is_even: Whether the guard on the spread of utilisation held; False where it would have cost too much.
-        rule_tries: Rules that were fitted to the instance before the search.
-    """
-
-    outcome: Outcome
-    cost: float
-    start_cost: float
-    start_name: str
-    iterations: tuple[int, ...]
-    guard_acted: bool
-    seconds: float
-    trace: tuple[tuple[float, float], ...] = ()
-    planned: int = 0
-    is_even: bool = True
-    rule_tries: int = 0
 
 
 def plan_cost(compiled: Compiled, outcome: Outcome, objective: Objective) -> float:
@@ -199,6 +133,8 @@ class _Optimiser:
         best = starts[0]
         safe = min((start for start in starts if start.is_safe), key=lambda start: start.cost)
         self.tell(safe.cost, safe.outcome)
+        if not self.limits.is_guarded and is_disjunctive(self.compiled, self.objective):
+            return self.on_critical_paths(best)
         chains, planned = self.chains(starts, safe, limit)
         self.search(chains)
         chosen = min(chains, key=lambda chain: chain.cost, default=None)
@@ -223,6 +159,32 @@ class _Optimiser:
             trace=tuple(chosen.trace) if chosen else (),
             planned=planned,
             is_even=is_even,
+            rule_tries=self.rule_tries,
+        )
+
+    def on_critical_paths(self, best: _Start) -> Optimised:
+        """Return what the search for always-open shops makes of the best start."""
+        budget = self.budget
+        outcome = improve_disjunctive(
+            self.compiled,
+            best.outcome,
+            self.objective,
+            iterations=budget.iterations,
+            seconds=max(0.0, self.deadline - time.monotonic()),
+            seed=self.seed,
+            workers=budget.workers,
+        )
+        cost = plan_cost(self.compiled, outcome, self.objective)
+        self.tell(cost, outcome)
+        return Optimised(
+            outcome=outcome,
+            cost=cost,
+            start_cost=best.cost,
+            start_name=best.name,
+            iterations=(budget.iterations or 0,) * budget.workers,
+            guard_acted=False,
+            seconds=time.monotonic() - self.began,
+            planned=budget.iterations or 0,
             rule_tries=self.rule_tries,
         )
 

@@ -12,7 +12,8 @@ import numpy as np
 
 from shopfloor.engine.arrays import Compiled
 from shopfloor.engine.dispatch import Outcome
-from shopfloor.engine.kernel import anneal as kernel
+from shopfloor.engine.kernel import search_memory as memory
+from shopfloor.engine.kernel.anneal import anneal, keep, look
 from shopfloor.engine.kernel.guard import FIGURES, figures
 from shopfloor.engine.kernel.sequences import Sequences
 from shopfloor.engine.layout import Floats, Ints
@@ -28,6 +29,9 @@ from shopfloor.engine.search_state import (
 
 SLICE_S = 0.01
 """Wall seconds between two looks at the clock."""
+
+SWAP_SLACK = 10.0
+"""The first half of a swap may cost more than the whole: by so many times the first temperature."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,8 +60,8 @@ class Chain:
     compiled: Compiled
     start: Outcome
     plan: Sequences
-    weights: kernel.Weights
-    search: kernel.Search
+    weights: memory.Weights
+    search: memory.Search
     worth: Ints
     planned: int
     cooling: Cooling
@@ -71,32 +75,32 @@ class Chain:
     @property
     def tried(self) -> int:
         """Moves so far."""
-        return int(self.search.tally[kernel.T_TRIED])
+        return int(self.search.tally[memory.T_TRIED])
 
     @property
     def cost(self) -> float:
         """Of the kept plan."""
-        return float(self.search.money[kernel.M_KEPT])
+        return float(self.search.money[memory.M_KEPT])
 
     @property
     def loose_cost(self) -> float:
         """Of the plan that passes the guard but for the spread of utilisation."""
-        return float(self.search.money[kernel.M_LOOSE])
+        return float(self.search.money[memory.M_LOOSE])
 
     @property
     def lowest(self) -> float:
         """Cost of the cheapest plan it was ever at, whether the guard lets it pass or not."""
-        return float(self.search.money[kernel.M_BEST])
+        return float(self.search.money[memory.M_BEST])
 
     @property
     def refused(self) -> int:
         """Looks of the guard after which nothing was kept."""
-        return int(self.search.tally[kernel.T_REFUSED])
+        return int(self.search.tally[memory.T_REFUSED])
 
     def advance(self, until: int) -> None:
         """Try moves until `until` have been tried in all; other threads run meanwhile."""
         if len(self.book.movable):
-            kernel.anneal(
+            anneal(
                 self.compiled.problem,
                 self.plan,
                 self.weights,
@@ -110,12 +114,12 @@ class Chain:
                 self.max_level,
             )
         else:
-            self.search.tally[kernel.T_TRIED] = until
+            self.search.tally[memory.T_TRIED] = until
 
     def settle(self) -> None:
         """Look at the plan as it stands now: keep it if it is the best that the guard lets pass."""
-        if self.search.tally[kernel.T_PENDING]:
-            kernel.look(self.compiled.problem, self.plan, self.weights, self.search)
+        if self.search.tally[memory.T_PENDING]:
+            look(self.compiled.problem, self.plan, self.weights, self.search)
 
     def run(self, until: int, deadline: float) -> None:
         """Work in slices until `until` moves or the monotonic clock's `deadline`."""
@@ -163,17 +167,19 @@ def new_chain(
     weights = weights_of(compiled, objective)
     plan = sequences_of(compiled, safe)
     search = search_of(plan, limit, seed)
-    search.money[kernel.M_COST] = cost_of(compiled, plan, weights)
-    kernel.keep(plan, search.kept)
-    kernel.keep(plan, search.loose)
-    search.money[kernel.M_KEPT] = search.money[kernel.M_LOOSE] = search.money[kernel.M_COST]
-    search.tally[kernel.T_BACKOFF] = 1
+    search.money[memory.M_COST] = cost_of(compiled, plan, weights)
+    keep(plan, search.kept)
+    keep(plan, search.loose)
+    search.money[memory.M_KEPT] = search.money[memory.M_LOOSE] = search.money[memory.M_COST]
+    search.tally[memory.T_BACKOFF] = 1
     if start is not safe:
         plan = sequences_of(compiled, start)
-        search.money[kernel.M_COST] = cost_of(compiled, plan, weights)
-    search.money[kernel.M_BEST] = search.money[kernel.M_COST]
-    search.money[kernel.M_LAST] = plan.job_end.max(initial=0)
-    search.tally[kernel.T_PENDING] = int(search.money[kernel.M_COST] < search.money[kernel.M_KEPT])
+        search.money[memory.M_COST] = cost_of(compiled, plan, weights)
+    cooling = cooling or Cooling()
+    search.money[memory.M_SLACK] = SWAP_SLACK * cooling.hot
+    search.money[memory.M_BEST] = search.money[memory.M_COST]
+    search.money[memory.M_LAST] = plan.job_end.max(initial=0)
+    search.tally[memory.T_PENDING] = int(search.money[memory.M_COST] < search.money[memory.M_KEPT])
     return Chain(
         compiled=compiled,
         start=start,
@@ -182,7 +188,7 @@ def new_chain(
         search=search,
         worth=worth,
         planned=planned,
-        cooling=cooling or Cooling(),
+        cooling=cooling,
         max_level=2 if objective.buys_overtime else 0,
     )
 

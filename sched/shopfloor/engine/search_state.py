@@ -11,13 +11,14 @@ from shopfloor.domain.kpis import MOVED_WINDOW_WORKING_DAYS, working_days_end
 from shopfloor.engine import layout as at
 from shopfloor.engine.arrays import Compiled
 from shopfloor.engine.dispatch import Outcome
-from shopfloor.engine.kernel import anneal as kernel
+from shopfloor.engine.kernel import search_memory as memory
 from shopfloor.engine.kernel import sequences as seq
 from shopfloor.engine.kernel.guard import FIGURES
 from shopfloor.engine.kernel.moves import Book
 from shopfloor.engine.layout import Floats, Ints, Role
 from shopfloor.engine.objective import Objective
 
+_FOR_EVER = 1 << 60
 _SEVERAL = -2
 _NOBODY = -3
 
@@ -170,7 +171,7 @@ def outcome_of_kept(compiled: Compiled, start: Outcome, kept: Ints) -> Outcome:
     )
 
 
-def weights_of(compiled: Compiled, objective: Objective) -> kernel.Weights:
+def weights_of(compiled: Compiled, objective: Objective) -> memory.Weights:
     """Return the objective and the active plan as the kernel reads them."""
     problem, instance = compiled.problem, compiled.instance
     n = len(problem.op)
@@ -178,12 +179,12 @@ def weights_of(compiled: Compiled, objective: Objective) -> kernel.Weights:
     rate = np.zeros((len(problem.job), 2))
     rate[:, 0] = (objective.tardiness * problem.job_weight + objective.days_late) / day
     rate[:, 1] = objective.late_job
-    flat = np.zeros(kernel.FLAT)
-    flat[kernel.W_BALANCE] = objective.balance / 3600.0
-    flat[kernel.W_SETUP] = objective.setup / 60.0
-    flat[kernel.W_EXTRA] = objective.overtime / 60.0
-    flat[kernel.W_MOVE] = objective.moves
-    flat[kernel.W_MAKESPAN] = objective.makespan / day
+    flat = np.zeros(memory.FLAT)
+    flat[memory.W_BALANCE] = objective.balance / 3600.0
+    flat[memory.W_SETUP] = objective.setup / 60.0
+    flat[memory.W_EXTRA] = objective.overtime / 60.0
+    flat[memory.W_MOVE] = objective.moves
+    flat[memory.W_MAKESPAN] = objective.makespan / day
     old_machine = np.full(n, -1, dtype=np.int64)
     old_start = np.zeros(n, dtype=np.int64)
     index = instance.plant.machine_index
@@ -193,33 +194,35 @@ def weights_of(compiled: Compiled, objective: Objective) -> kernel.Weights:
             old_machine[i] = index.get(planned.machine_id, -1)
             old_start[i] = planned.start
     until = working_days_end(instance, MOVED_WINDOW_WORKING_DAYS) if instance.active_plan else 0
+    if objective.all_moves:
+        until = _FOR_EVER
     now = int(problem.constant[at.CONST_NOW])
     job = problem.job[problem.op[:, at.OP_JOB]]
     first = np.maximum(np.maximum(job[:, at.JOB_RELEASE], job[:, at.JOB_ARRIVAL]), now)
     earliest = np.where(problem.op[:, at.OP_PRED] < 0, first, now)
-    return kernel.Weights(
+    return memory.Weights(
         rate, flat, old_machine, old_start, earliest.astype(np.int64), np.array([until], dtype=np.int64)
     )
 
 
-def cost_of(compiled: Compiled, plan: seq.Sequences, weights: kernel.Weights) -> float:
+def cost_of(compiled: Compiled, plan: seq.Sequences, weights: memory.Weights) -> float:
     """Return the cost of a plan, worked out from nothing."""
     problem = compiled.problem
     late = np.maximum(0, plan.job_end - problem.job[:, at.JOB_DUE])
     cost = float((weights.rate[:, 0] * late + weights.rate[:, 1] * (late > 0)).sum())
     free = plan.node[:, seq.N_KIND] <= seq.PINNED
     flat = weights.flat
-    cost += flat[kernel.W_BALANCE] * float((plan.load.astype(np.float64) ** 2).sum())
-    cost += flat[kernel.W_SETUP] * float(plan.row[free, seq.R_SETUP].sum())
-    cost += flat[kernel.W_EXTRA] * float(plan.extra[free].sum())
-    if flat[kernel.W_MAKESPAN] and len(plan.job_end):
-        cost += flat[kernel.W_MAKESPAN] * float(plan.job_end.max())
+    cost += flat[memory.W_BALANCE] * float((plan.load.astype(np.float64) ** 2).sum())
+    cost += flat[memory.W_SETUP] * float(plan.row[free, seq.R_SETUP].sum())
+    cost += flat[memory.W_EXTRA] * float(plan.extra[free].sum())
+    if flat[memory.W_MAKESPAN] and len(plan.job_end):
+        cost += flat[memory.W_MAKESPAN] * float(plan.job_end.max())
     return cost + _moves_cost(compiled, plan, weights)
 
 
-def _moves_cost(compiled: Compiled, plan: seq.Sequences, weights: kernel.Weights) -> float:
+def _moves_cost(compiled: Compiled, plan: seq.Sequences, weights: memory.Weights) -> float:
     known = np.flatnonzero((weights.old_machine >= 0) & (plan.node[:, seq.N_KIND] <= seq.PINNED))
-    if not len(known) or not weights.flat[kernel.W_MOVE]:
+    if not len(known) or not weights.flat[memory.W_MOVE]:
         return 0.0
     start, old = plan.row[known, seq.R_START], weights.old_start[known]
     near = (start < weights.move_until[0]) | (old < weights.move_until[0])
@@ -227,10 +230,10 @@ def _moves_cost(compiled: Compiled, plan: seq.Sequences, weights: kernel.Weights
     gap = np.abs(start - old)
     price = np.minimum(1.0, gap / 14400.0) * 0.1 + 0.9 * (gap > 30)
     price = np.where(machine != weights.old_machine[known], 1.0, price)
-    return float(weights.flat[kernel.W_MOVE] * price[near].sum())
+    return float(weights.flat[memory.W_MOVE] * price[near].sum())
 
 
-def book_of(compiled: Compiled, plan: seq.Sequences, weights: kernel.Weights, worth: Ints) -> Book:
+def book_of(compiled: Compiled, plan: seq.Sequences, weights: memory.Weights, worth: Ints) -> Book:
     """Return the proposals' knowledge of the jobs.
 
     Args:
@@ -259,18 +262,18 @@ def book_of(compiled: Compiled, plan: seq.Sequences, weights: kernel.Weights, wo
     )
 
 
-def search_of(plan: seq.Sequences, limit: Floats, seed: int) -> kernel.Search:
+def search_of(plan: seq.Sequences, limit: Floats, seed: int) -> memory.Search:
     """Return the working memory of one chain."""
     n, n_jobs = len(plan.node), len(plan.job_end)
-    return kernel.Search(
-        tally=np.zeros(kernel.TALLY, dtype=np.int64),
-        money=np.zeros(kernel.MONEY),
+    return memory.Search(
+        tally=np.zeros(memory.TALLY, dtype=np.int64),
+        money=np.zeros(memory.MONEY),
         rng=np.array([(seed * 0x9E3779B97F4A7C15 + 0x1234567) % 2**64], dtype=np.uint64),
         heap=np.zeros(2 * n + 16, dtype=np.int64),
         stamp=np.zeros(n, dtype=np.int64),
-        log=np.zeros((kernel.MOST_STEPS * n + 4, 6), dtype=np.int64),
-        job_log=np.zeros((kernel.MOST_STEPS * n + n_jobs + 4, 2), dtype=np.int64),
-        back=np.zeros((kernel.MOST_STEPS, kernel.BACK), dtype=np.int64),
+        log=np.zeros((memory.MOST_STEPS * n + 4, 6), dtype=np.int64),
+        job_log=np.zeros((memory.MOST_STEPS * n + n_jobs + 4, 2), dtype=np.int64),
+        back=np.zeros((memory.MOST_STEPS, memory.BACK), dtype=np.int64),
         figures=np.zeros(FIGURES),
         kept=np.zeros((n, 6), dtype=np.int64),
         loose=np.zeros((n, 6), dtype=np.int64),

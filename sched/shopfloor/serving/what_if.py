@@ -195,7 +195,7 @@ def _changed(question: Question, after: Instance, baseline: Schedule) -> Schedul
     if instance_fingerprint(unchanged) == instance_fingerprint(after):
         return baseline
     compiled = compile_instance(after)
-    calm = replace(question.objective, moves=max(question.objective.moves, MOVES_PRICE))
+    calm = replace(question.objective, moves=max(question.objective.moves, MOVES_PRICE), all_moves=True)
     new = {item.operation_id for item in after.operations if item.job_id in set(question.new_jobs)}
     outcomes = [
         hold_plan(compiled, baseline.by_operation, first=first, may_switch=may_switch)
