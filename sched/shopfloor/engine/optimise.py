@@ -45,8 +45,9 @@ OnBetter = Callable[[Outcome], None]
 START_SHARE = 0.15
 """Share of the seconds after which no other rule is tried."""
 
-MOVES_PER_TRY = 2
-"""A rule is tried for so many moves per operation that the search may make: a tenth of its time or so."""
+SMALL_BOOK = 2000
+"""One rule is tried for so many moves of the search, or for as many as there are operations, if that is more: from
+a twentieth of the time on small books to a fifth on large ones, where the rule decides most."""
 
 MOST_TRIES = 2000
 
@@ -214,7 +215,7 @@ class _Optimiser:
         if budget.rule_tries is not None:
             tries = budget.rule_tries
         elif budget.iterations is not None:
-            tries = budget.iterations // max(1, MOVES_PER_TRY * self.compiled.n_operations)
+            tries = budget.iterations // max(SMALL_BOOK, self.compiled.n_operations)
         until = self.began + START_SHARE * budget.seconds
         plans, self.rule_tries = fitted_rules(
             self.compiled, tries=min(MOST_TRIES, max(1, tries)), seed=self.seed, deadline=until
