@@ -50,7 +50,7 @@ def check_environment(engine: BatchEngine, env: int) -> None:
     n_jobs = len(engine.compiled[envs.row[env, ROW_PROBLEM]].problem.job)
     wanted = np.zeros((n_jobs, 2))
     seen = np.zeros(STATE_SIZE, dtype=np.float32)
-    nothing_known = np.full((MAX_WORK_CENTRES, 2), -1.0)
+    nothing_known = np.full((MAX_WORK_CENTRES, 3), -1.0)
     potential = from_scratch(Batch(engine._bank, envs), env, wanted, nothing_known, seen)
     carried = envs.estimates[env, :n_jobs]
     assert potential == envs.last[env, LAST_POTENTIAL]

@@ -332,7 +332,7 @@ def _envs_of(compiled: Sequence[Compiled], n: int, rule: RuleSpec) -> Envs:
         last=np.zeros((n, LAST_COLUMNS)),
         cand=ints(N_CANDIDATES, 3),
         estimates=np.zeros((n, most("job"), EST_COLUMNS)),
-        known=np.zeros((n, MAX_WORK_CENTRES, 2)),
+        known=np.zeros((n, MAX_WORK_CENTRES, 3)),
         seen=np.zeros((most("op") + N_CANDIDATES, 6)),
         counts=np.zeros(3),
         levels=np.zeros(most("op"), dtype=np.int64),

@@ -57,7 +57,7 @@ class Envs(NamedTuple):
         last: float64 (envs, LAST_COLUMNS), what was true at the last decision.
         cand: int64 (envs, 10, 3).
         estimates: float64 (envs, jobs, EST_COLUMNS), see `estimates`.
-        known: float64 (envs, 16, 2), see `plant_state`.
+        known: float64 (envs, 16, 3), see `plant_state`.
         seen: float64 (operations + 10, 6), scratch shared by all.
         counts: float64 (3,), scratch shared by all.
         levels: int64 (operations,), zeros.

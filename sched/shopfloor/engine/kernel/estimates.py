@@ -5,7 +5,7 @@ Read by rewards and by the critic; no decision is made here.
 
 from __future__ import annotations
 
-from shopfloor.engine.kernel.heap import event_kind, event_payload
+from shopfloor.engine.kernel.heap import event_kind, event_payload, event_time
 from shopfloor.engine.kernel.jit import entry, inlined
 from shopfloor.engine.kernel.scales import clip
 from shopfloor.engine.layout import (
@@ -42,6 +42,8 @@ _DONE = int(OpStatus.DONE)
 _BLOCKED = int(OpStatus.BLOCKED)
 _ROLE_BLOCKED = int(Role.BLOCKED)
 _ROLE_PIN = int(Role.START_PIN)
+_ROLE_COMMITTED = int(Role.COMMITTED)
+_END = int(Event.END)
 _RESERVATION = int(Event.RESERVATION)
 _WAKE = int(Event.WAKE)
 _NOTHING = -1e18
@@ -163,7 +165,9 @@ def update_estimates(problem: Problem, world: World, state: State, out: Floats) 
         q = problem.wc[w, WC_QUEUE_LO]
         for i in range(q, q + state.wc[w, SW_COUNT]):
             op = state.queue[i]
-            if state.op[op, ST_STATUS] == _WAITING:  # a commitment may have begun and still stand here
+            # A commitment that stood here may have begun. Only its state is read: the rows of all states are
+            # too many for the cache.
+            if problem.op[op, OP_ROLE] != _ROLE_COMMITTED or state.op[op, ST_STATUS] == _WAITING:
                 _raise(problem, out, op, _from_now(problem, world, state, op))
     for i in range(state.clock[CLOCK_HEAP]):
         kind = event_kind(state.heap[i])
@@ -172,7 +176,11 @@ def update_estimates(problem: Problem, world: World, state: State, out: Floats) 
         op = event_payload(state.heap[i])
         if kind == _RESERVATION:
             op = problem.reservation[op, RES_OP]
-        _raise(problem, out, op, _estimate(problem, world, state, op))
+        if kind == _END and problem.op[op, OP_ROLE] != _ROLE_COMMITTED:
+            end = event_time(state.heap[i])
+            _raise(problem, out, op, end + problem.stretch[0] * problem.op_work[op, WORK_AFTER])
+        else:
+            _raise(problem, out, op, _estimate(problem, world, state, op))
     for job in range(problem.job.shape[0]):
         if out[job, EST_OPEN] > 0.0 and (out[job, EST_END] == _NOTHING or out[job, EST_IS_SCANNED] == 1.0):
             _scan_job(problem, world, state, job, out)

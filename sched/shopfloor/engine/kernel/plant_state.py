@@ -57,12 +57,12 @@ def plant_state(
     known: Floats,
     out: Singles,
 ) -> None:
-    """Write the critic's global state; what depends on a queue's length and work only where they changed.
+    """Write the critic's global state; what depends on a queue or the free slots only where they changed.
 
     Args:
         estimates: The jobs' estimates at this minute.
-        known: float64 (16, 2), modified in place: queue length and queued work of each work centre for which
-            `out` holds the logarithms; -1 = none.
+        known: float64 (16, 3), modified in place: queue length, queued work and free slots of each work centre
+            that `out` shows; -1 = none.
         out: float32 (88,), modified in place; zeros when an episode begins.
     """
     t = state.clock[CLOCK_TIME]
@@ -88,8 +88,10 @@ def plant_state(
             least = min(least, due - t - stretch * (work + problem.op_work[op, WORK_AFTER]))
         left += queued
         at = 5 * w
-        out[at] = free / n
-        out[at + 1] = (hi - lo - free) / n
+        if known[w, 2] != free:
+            known[w, 2] = free
+            out[at] = free / n
+            out[at + 1] = (hi - lo - free) / n
         count = state.wc[w, SW_COUNT]
         if known[w, 0] != count or known[w, 1] != queued:
             known[w, 0] = count
