@@ -3,17 +3,19 @@
 Floor 2: imports `domain` and nothing else of ours; the only package that imports numba.
 
 Map: `arrays.py` turns an instance into flat arrays; `rules.py`, `actor.py` say who decides; `scenario.py`
-says what really happens; `dispatch.py` runs a whole plan; `disjunctive.py` improves a plan of an always-open
-shop; `batch.py` runs many episodes step by step for learning; `observation.py` names what a policy sees.
+says what really happens; `dispatch.py` runs a whole plan. The best plan of a budget is `optimise.py`: starts from
+`portfolio.py`, `objective.py` to minimise, chains in `search.py` on the arrays of `search_state.py`; `held_plan.py`
+keeps a plan in force; `disjunctive.py` improves a plan of an always-open shop. `batch.py` runs many episodes step by step for learning; `observation.py` names what a policy sees.
 `kernel/` holds the njit functions and nothing else.
 
 Invariants: times are integer minutes since the instance's epoch; all events of one instant are applied
 before any decision; a rule or a policy sees nominal minutes only; a random draw depends on (seed, who,
 which event) and never on earlier decisions; the same arguments give the same plan. Nothing here reads a
-file, a clock (but for the deadline of `best_of`) or the environment (but for numba's cache folder in
+file, a clock (but for deadlines) or the environment (but for numba's cache folder in
 `kernel_cache.py`).
 
 A new rule: a code in `layout.py`, a branch in `kernel/rules.py`, the same branch in `tests/oracles/`.
 A new feature: `observation.py` and `kernel/observe.py`, and every stored model is refused from then on
 (schema hash).
+A new move of the search: `kernel/moves.py` proposes it, `kernel/relocation.py` carries it out and can undo it.
 """
