@@ -11,13 +11,14 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from benchmarks.our_cases import job_shop_instance, random_job_shop
 from shopfloor.domain.instance import Instance
 from shopfloor.engine import layout as at
 from shopfloor.engine.arrays import Compiled, compile_instance
 from shopfloor.engine.episode import Episode, new_state
 from shopfloor.engine.kernel.events import begin, finish, next_decision
 from shopfloor.engine.kernel.rules import rule_step
-from shopfloor.engine.layout import Ints
+from shopfloor.engine.layout import Ints, OpStatus
 from shopfloor.engine.rules import Rule, RuleSpec
 from shopfloor.engine.scenario import Disturbances, Scenario, nominal_world, realise
 from shopfloor.twin.fit import fit_twin
@@ -132,6 +133,15 @@ def test_ranking_is_exact_with_more_slots_than_bits_and_few_due_dates(twin: Twin
     levels = np.zeros(compiled.n_operations, dtype=np.int64)
     spec = RuleSpec(rule, 1.3, 0.7, 0.8)
     assert (ranked(compiled, spec, levels, None) == scanned(compiled, spec, levels, None)).all()
+
+
+@pytest.mark.parametrize("rule", RULES)
+def test_ranking_is_exact_with_more_work_centres_than_bits(rule: Rule) -> None:
+    compiled = compile_instance(job_shop_instance(random_job_shop(9, 70, seed=int(rule))))
+    levels = np.zeros(compiled.n_operations, dtype=np.int64)
+    answer = ranked(compiled, RuleSpec(rule), levels, None)
+    assert (answer[:, 0] == OpStatus.DONE).all()
+    assert (answer == scanned(compiled, RuleSpec(rule), levels, None)).all()
 
 
 def test_an_instance_beyond_its_horizon_leaves_out_what_a_scan_leaves_out(twin: TwinModel) -> None:

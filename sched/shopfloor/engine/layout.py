@@ -124,7 +124,10 @@ CLOCK_DONE: Final = 5
 CLOCK_DECISIONS: Final = 6
 CLOCK_RUNNING: Final = 7
 CLOCK_DECLINED: Final = 8  # slots that are declined now
-CLOCK_COLUMNS: Final = 9
+CLOCK_TOUCHED: Final = (
+    9  # bits of the work centres touched since a rule's run last looked; 62 = any from there
+)
+CLOCK_COLUMNS: Final = 10
 
 # --- State.op ---
 ST_STATUS: Final = 0  # OpStatus

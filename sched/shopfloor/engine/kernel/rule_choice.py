@@ -243,7 +243,7 @@ def choose(
         return
     is_bounded = temperature <= 0.0 and has_order(rule)
     is_exact = temperature <= 0.0 and is_fixed(rule)
-    for turn in range(2 * (lo - 1), 2 * hi):
+    for turn in range(2 * (lo - 1) + is_fixed(rule), 2 * hi):
         # The group with the greatest bound comes before all others: then few others are looked at.
         group = first if turn < 2 * lo else ranking.line[turn >> 1]
         if turn == 2 * lo and is_exact and ranking.chosen[0] == head(problem, ranking, first):

@@ -6,6 +6,7 @@ in `Ranking`. What starts next is the choice of `rule_choice`.
 
 from __future__ import annotations
 
+from shopfloor.engine.kernel.bits import lowest_bit
 from shopfloor.engine.kernel.events import apply_instant, begin, finish, startable_from, wake
 from shopfloor.engine.kernel.jit import entry, inlined, outlined
 from shopfloor.engine.kernel.ranking import (
@@ -23,6 +24,7 @@ from shopfloor.engine.layout import (
     CLOCK_DECISIONS,
     CLOCK_HEAP,
     CLOCK_STATUS,
+    CLOCK_TOUCHED,
     CLOCK_WAITING,
     ELIG_SLOT,
     GROUP_IS_INTERRUPTIBLE,
@@ -131,10 +133,15 @@ def run_rule(
     for op in range(levels.shape[0]):
         top = max(top, levels[op])
     while True:
-        for w in range(problem.wc.shape[0]):
-            if state.wc[w, SW_DIRTY] == 1:
-                _decide(problem, world, state, ranking, levels, top, w, rule, par, temperature, seed)
-                state.wc[w, SW_DIRTY] = 0
+        touched = state.clock[CLOCK_TOUCHED]
+        state.clock[CLOCK_TOUCHED] = 0
+        while touched != 0:
+            lo = lowest_bit(touched)
+            touched &= touched - 1
+            for w in range(lo, lo + 1 if lo < 62 else problem.wc.shape[0]):
+                if state.wc[w, SW_DIRTY] == 1:
+                    _decide(problem, world, state, ranking, levels, top, w, rule, par, temperature, seed)
+                    state.wc[w, SW_DIRTY] = 0
         if state.clock[CLOCK_HEAP] == 0:
             break
         apply_instant(problem, world, state, levels)

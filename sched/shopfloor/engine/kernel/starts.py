@@ -16,6 +16,7 @@ from shopfloor.engine.layout import (
     CLOCK_DECLINED,
     CLOCK_RUNNING,
     CLOCK_TIME,
+    CLOCK_TOUCHED,
     CLOCK_WAITING,
     CONST_HORIZON,
     ELIG_RUN,
@@ -154,6 +155,7 @@ def touch(problem: Problem, state: State, w: int) -> None:
     """Mark a work centre as changed: declined slots may be used again."""
     if w >= 0:
         state.wc[w, SW_DIRTY] = 1
+        state.clock[CLOCK_TOUCHED] |= 1 << min(w, 62)
         if state.clock[CLOCK_DECLINED] > 0:
             for slot in range(problem.wc[w, WC_SLOT_LO], problem.wc[w, WC_SLOT_HI]):
                 state.clock[CLOCK_DECLINED] -= state.slot[slot, SS_DECLINED]
