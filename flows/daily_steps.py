@@ -127,7 +127,7 @@ def make_todays_plan(
         return Planned(instance, None, done)
     with run.timed("plan"):
         result = make_plan(day, instance, found.champion, solve=watched_solve())
-    incidents = (*found.incidents, *_data_incidents(checked))
+    incidents = (*found.incidents, *_data_incidents(checked), *_refused_pins(instance))
     return Planned(instance, DayDraft(key, snapshot, instance, found.champion, result, incidents), None)
 
 
@@ -156,3 +156,19 @@ def _data_incidents(checked: ValidationReport) -> tuple[Incident, ...]:
     counts = checked.quarantined_counts
     summary = f"rows were set aside: {', '.join(f'{table} {count}' for table, count in counts.items())}"
     return (Incident("ROWS_QUARANTINED", "warning", summary, {"counts": counts}),)
+
+
+def _refused_pins(instance: Instance) -> tuple[Incident, ...]:
+    """Return the news of pins that cannot hold: their operations wait for the planner, with the reason."""
+    from shopfloor.data.incidents import Incident
+    from shopfloor.domain.instance import UnassignedCode
+
+    refused = {
+        row.operation_id: row.detail for row in instance.set_aside if row.code is UnassignedCode.BAD_PIN
+    }
+    if not refused:
+        return ()
+    operation, detail = next(iter(refused.items()))
+    more = f" and {len(refused) - 1} more" if len(refused) > 1 else ""
+    summary = f"a pin cannot hold: {operation}: {detail}{more}"
+    return (Incident("PIN_REFUSED", "warning", summary, {"refused": refused}),)
