@@ -3,9 +3,9 @@
 Floor 2: imports `domain` and nothing else of ours; the only package that imports numba.
 
 Map: `arrays.py` turns an instance into flat arrays; `rules.py`, `actor.py` say who decides; `scenario.py`
-says what really happens; `dispatch.py` runs a whole plan. The best plan of a budget is `optimise.py`'s: starts
-from `portfolio.py`, an `objective.py`, chains in `search.py` on the arrays of `search_state.py`; `held_plan.py`
-keeps a plan in force; `disjunctive.py` improves a plan of an always-open shop. `batch.py` runs many episodes
+says what really happens; `dispatch.py` runs a whole plan. The best plan of a budget is `optimise.py`'s: it
+starts at `portfolio.py`'s plans and runs the chains of `search.py` on the arrays of `search_state.py` towards an
+`objective.py`; `held_plan.py` keeps a plan in force; `disjunctive.py` improves a plan of an always-open shop. `batch.py` runs many episodes
 step by step for learning; `observation.py` names what a policy sees. `kernel/` holds the njit functions and
 nothing else.
 
