@@ -4,10 +4,10 @@ Floor 2: imports `domain` and nothing else of ours; the only package that import
 
 Map: `arrays.py` turns an instance into flat arrays; `rules.py`, `actor.py` say who decides; `scenario.py`
 says what really happens; `dispatch.py` runs a whole plan. The best plan of a budget is `optimise.py`'s: it
-starts at `portfolio.py`'s plans and runs the chains of `search.py` on the arrays of `search_state.py` towards an
-`objective.py`; `held_plan.py` keeps a plan in force; `disjunctive.py` improves a plan of an always-open shop. `batch.py` runs many episodes
-step by step for learning; `observation.py` names what a policy sees. `kernel/` holds the njit functions and
-nothing else.
+starts at the plans of `portfolio.py` and runs the chains of `search.py` on the arrays of `search_state.py`
+towards an `objective.py`; `held_plan.py` keeps a plan in force; `disjunctive.py` improves a plan of an
+always-open shop. `batch.py` runs many episodes step by step for learning; `observation.py` names what a policy
+sees. `kernel/` holds the njit functions and nothing else.
 
 Invariants: times are integer minutes since the instance's epoch; all events of one instant are applied
 before any decision; a rule or a policy sees nominal minutes only; a random draw depends on (seed, who,
