@@ -71,7 +71,7 @@ def test_a_day_runs_as_a_flow_with_tasks_and_artifacts(api: str, tmp_path: Path)
         "daily", "--json", home=tmp_path, PREFECT_API_URL=api, PREFECT_HOME=str(tmp_path / "prefect")
     )
     assert done.returncode == 10, done.stderr
-    assert json.loads(done.stdout)["rung"] in ("rule", "greedy")
+    assert json.loads(done.stdout)["rung"] == "search"
     runs = ask(api, "flow_runs/filter")
     assert [run["state_type"] for run in runs] == ["COMPLETED"]
     tasks = {task["name"].rsplit("-", 1)[0] for task in ask(api, "task_runs/filter")}
