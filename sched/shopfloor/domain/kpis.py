@@ -190,11 +190,6 @@ def overtime_hours(instance: Instance, schedule: Schedule) -> float:
     return minutes / 60
 
 
-def setup_hours(instance: Instance, schedule: Schedule) -> float:
-    """Return the hours of setup that begin from now on."""
-    return sum(item.setup_minutes for item in schedule.operations if item.start >= instance.now) / 60
-
-
 def moved_operations(instance: Instance, schedule: Schedule) -> int:
     """Return how many operations the plan moves against the active one in the first 5 working days."""
     if not instance.active_plan:

@@ -92,11 +92,6 @@ class Chain:
         """Cost of the cheapest plan it was ever at, whether the guard lets it pass or not."""
         return float(self.search.money[memory.M_BEST])
 
-    @property
-    def refused(self) -> int:
-        """Looks of the guard after which nothing was kept."""
-        return int(self.search.tally[memory.T_REFUSED])
-
     def advance(self, until: int) -> None:
         """Try moves until `until` have been tried in all; other threads run meanwhile."""
         if len(self.book.movable):
