@@ -83,7 +83,7 @@ def random_instance(seed: int, *, with_pins: bool = True, tidy: bool = False) ->
                         f"J{j}",
                         family,
                         step,
-                        draw.choice((*{m.machine_type for m in plant.machines}, "T1")),
+                        draw.choice((*sorted({m.machine_type for m in plant.machines}), "T1")),
                         draw.randrange(1, 240),
                         before,
                         draw.random() < 0.8,
