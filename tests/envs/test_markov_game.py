@@ -1,15 +1,18 @@
 """The Markov game of the stations keeps SB3's contract and its own: turn rows, masks, telescoping reward."""
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 from learning_plants import random_instance
 
 from shopfloor.engine.arrays import compile_instance
 from shopfloor.engine.dispatch import dispatch, quick_cost
+from shopfloor.engine.observation import REWARD_TERMS
 from shopfloor.engine.rules import Rule, RuleSpec
 from shopfloor.engine.scenario import Disturbances
 from shopfloor.envs.markov_game import StationGame
-from shopfloor.envs.rewards import LITERAL, RewardWeights
+from shopfloor.envs.rewards import RewardWeights, rule_totals
 from shopfloor.envs.scenarios import EpisodeStream
 
 PROBLEMS = [compile_instance(random_instance(seed, n_jobs=12)) for seed in range(3)]
@@ -138,4 +141,45 @@ def test_a_game_without_any_decision_is_refused() -> None:
 def test_reward_weights_follow_the_engines_order_and_scale() -> None:
     scaled = RewardWeights(potential_decrease=2.0).scaled_to(30.0)
     assert scaled.vector()[-1] == pytest.approx(1.0)
-    assert LITERAL.vector().tolist() == [0.5, 10.0, -1.0, 0.05, -0.01, -0.1, 0.0]
+
+
+def test_the_scale_of_a_literal_reward_makes_all_its_terms_together_worth_fifteen() -> None:
+    totals = rule_totals(PROBLEMS, RULE)
+    jobs = sum(len(problem.instance.jobs) for problem in PROBLEMS) / len(PROBLEMS)
+    assert totals[REWARD_TERMS.index("completed_jobs")] == pytest.approx(jobs)
+    assert totals[REWARD_TERMS.index("all_done")] == 1.0
+    assert totals[REWARD_TERMS.index("idle_or_invalid")] == 0.0
+    weights = RewardWeights(completed_jobs=0.5, all_done=10.0, due_date_penalty=-1.0, potential_decrease=0.0)
+    assert np.abs(weights.scaled_by(totals).vector()) @ totals == pytest.approx(15.0)
+    assert weights.scaled_by(np.zeros(7)).scale == pytest.approx(15_000.0)
+
+
+def test_what_each_term_paid_adds_up_to_the_returns() -> None:
+    env = game(weights=RewardWeights(completed_jobs=1.0, slack=0.2, wip=-0.1))
+    env.reset()
+    rng = np.random.default_rng(3)
+    observation, total, ended = env.reset(), 0.0, 0
+    while not ended:
+        observation, rewards, dones, _ = env.step(legal(observation, rng))
+        total += float(rewards.sum())
+        ended += int(dones.sum())
+    parts = env.reward_parts()
+    assert tuple(parts) == REWARD_TERMS
+    assert ended * sum(parts.values()) == pytest.approx(total, rel=1e-4, abs=1e-4)
+    assert env.reward_parts() == {}
+
+
+def test_an_illegal_first_choice_is_idling_and_costs_its_penalty() -> None:
+    penalty = RewardWeights(idle_or_invalid=-1.0, potential_decrease=0.0)
+
+    def first_reward(choose: Callable[[np.ndarray], int]) -> tuple[float, np.ndarray]:
+        env = game(n_envs=1, weights=penalty)
+        mask = env.reset()["mask"][0].astype(bool)
+        observation, rewards, _, _ = env.step(np.array([[choose(mask), 1 if mask[12] else 10]]))
+        return float(rewards[0]), observation["local"]
+
+    absent, seen = first_reward(lambda mask: int(np.flatnonzero(~mask[:10])[0]))
+    idle, same = first_reward(lambda mask: 10)
+    legal_choice, _ = first_reward(lambda mask: 0)
+    assert absent == idle == -1.0 and legal_choice == 0.0
+    assert np.array_equal(seen, same)

@@ -6,7 +6,7 @@ import torch
 
 from shopfloor.engine.actor import ActorSpec, logits_of
 from shopfloor.engine.rules import RuleSpec
-from shopfloor.policies.network import CandidateActor, CentralCritic
+from shopfloor.policies.network import AgentCritic, CandidateActor
 
 
 def random_actor(seed: int, beta: float) -> CandidateActor:
@@ -54,6 +54,6 @@ def test_a_fresh_actor_prefers_what_the_rule_prefers_and_does_not_idle() -> None
 
 def test_the_critic_tells_agents_apart() -> None:
     torch.manual_seed(0)
-    values = CentralCritic()(torch.ones(16, 88), torch.eye(16))
+    values = AgentCritic()(torch.ones(16, 88), torch.eye(16))
     assert values.shape == (16, 1)
     assert len(set(values[:, 0].tolist())) == 16

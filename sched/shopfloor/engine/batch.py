@@ -13,6 +13,7 @@ import numpy as np
 
 from shopfloor.engine import layout as at
 from shopfloor.engine.arrays import Compiled
+from shopfloor.engine.dispatch import Outcome, outcome_of
 from shopfloor.engine.episode import heap_capacity, new_scratch, new_state
 from shopfloor.engine.kernel.bank import (
     LAST_COLUMNS,
@@ -193,6 +194,13 @@ class BatchEngine:
             )
         advance(self._door, actions, -1)
         return self._result
+
+    def outcome(self, env: int) -> Outcome:
+        """Return where every operation of an environment's finished episode went; ask before its reset."""
+        n = self.compiled[int(self._envs.row[env, ROW_PROBLEM])].n_operations
+        states = self._envs.state
+        own = states._replace(clock=states.clock[env], op=states.op[env, :n])
+        return outcome_of(own, np.zeros(n, dtype=np.int64))
 
     @property
     def cost(self) -> Floats:

@@ -3,7 +3,7 @@
 With one row per (environment, station) 91 % of the rows were forced no-ops (measured); here every row is a
 real decision, the reward is the team's, and one compiled call steps all environments. A finished episode is
 replaced at once by the next one of the stream. Nothing is learned or normalised here: features come scaled
-from the engine.
+from the engine. An illegal choice, which only a policy without mask makes, is idling and costs its penalty.
 """
 
 from __future__ import annotations
@@ -18,12 +18,15 @@ from stable_baselines3.common.vec_env.base_vec_env import VecEnvIndices, VecEnvO
 
 from shopfloor.engine.arrays import Compiled
 from shopfloor.engine.batch import BatchEngine
+from shopfloor.engine.layout import Bools, Ints
 from shopfloor.engine.observation import (
+    IDLE,
     MASK_SIZE,
     MAX_WORK_CENTRES,
     N_ACTIONS,
     N_HEADS,
     OBSERVATION_SIZE,
+    REWARD_TERMS,
     STATE_SIZE,
 )
 from shopfloor.engine.rules import RuleSpec
@@ -43,6 +46,24 @@ OBSERVATION_SPACE: Final = spaces.Dict(
 """A row: the station's view, what it may do, the plant's state, who it is, hours since the beginning."""
 
 _MAX_EMPTY: Final = 1000
+
+
+def idle_where_illegal(actions: Ints, mask: Bools) -> Ints:
+    """Return the actions with head 1's illegal choices made idle.
+
+    Idling where that is not possible either becomes the rule's best candidate in the engine, and an illegal
+    choice of head 2 does nothing there; each counts as idle or invalid.
+
+    Args:
+        actions: int64 (envs, 2).
+        mask: bool (envs, 22).
+    """
+    is_legal = np.take_along_axis(mask, actions[:, :1], axis=1)[:, 0]
+    if is_legal.all():
+        return actions
+    repaired = actions.copy()
+    repaired[~is_legal, 0] = IDLE
+    return repaired
 
 
 class StationGame(VecEnv):
@@ -75,6 +96,8 @@ class StationGame(VecEnv):
         self._episode = np.zeros(n_envs, dtype=np.int64)
         self._return = np.zeros(n_envs)
         self._length = np.zeros(n_envs, dtype=np.int64)
+        self._paid = np.zeros(len(REWARD_TERMS))
+        self._n_ended = 0
         self._eye = np.eye(MAX_WORK_CENTRES, dtype=np.float32)
         self._actions = np.zeros((n_envs, N_HEADS), dtype=np.int64)
         self.is_dynamic = False
@@ -93,6 +116,14 @@ class StationGame(VecEnv):
         """Go on at these episode numbers from the next reset."""
         self._episode[:] = np.asarray(state, dtype=np.int64)
 
+    def reward_parts(self) -> dict[str, float]:
+        """Return what each term paid per episode that ended since the last call; nothing where none ended."""
+        if not self._n_ended:
+            return {}
+        parts = dict(zip(REWARD_TERMS, (self._paid / self._n_ended).tolist(), strict=True))
+        self._paid[:], self._n_ended = 0.0, 0
+        return parts
+
     def reset(self) -> VecEnvObs:
         """Begin a new episode everywhere."""
         for env in range(self.num_envs):
@@ -104,9 +135,11 @@ class StationGame(VecEnv):
 
     def step_wait(self) -> VecEnvStepReturn:
         """Return observations, team rewards, dones and infos; an ended episode's info tells how it went."""
-        result = self._engine.step(self._actions)
+        result = self._engine.step(idle_where_illegal(self._actions, self._engine.observe().mask))
         rewards = (result.terms @ self._weights).astype(np.float32)
         dones = result.done.copy()
+        self._paid += result.terms.sum(axis=0) * self._weights
+        self._n_ended += int(dones.sum())
         self._return += rewards
         self._length += 1
         infos: list[dict[str, Any]] = [{} for _ in range(self.num_envs)] if dones.any() else self._no_infos

@@ -1,19 +1,27 @@
 """What a decision earns: the weights of the reward terms, and the scale that keeps the value loss small.
 
 The terms themselves are measured by the engine, in the order of `observation.REWARD_TERMS`; here is only
-what they are worth. The potential term telescopes: over an episode it sums to minus the growth of the
-weighted tardiness, so with the others at zero the return is the primary KPI.
+what they are worth. Six of them are the original design's; the seventh, the potential, telescopes: over an
+episode it sums to minus the growth of the weighted tardiness, so with the others at zero the return is the
+primary KPI. The scale is fixed before the first update, so that returns mean the same all along.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from shopfloor.engine.observation import REWARD_TERMS
+from shopfloor.engine.arrays import Compiled
+from shopfloor.engine.batch import BatchEngine
+from shopfloor.engine.observation import IDLE, N_ACTIONS, REWARD_TERMS
+from shopfloor.engine.rules import RuleSpec
+
+EPISODE_WORTH: Final = 15.0
+"""Sum of the weighted terms of an episode of the tuned rule, in size: discounting leaves returns of order 1."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,17 +61,34 @@ class RewardWeights:
         Args:
             reference_cost: Mean weighted tardiness of the tuned rule per episode, days.
         """
-        values = {name: getattr(self, name) for name in REWARD_TERMS}
-        return RewardWeights(**values, scale=15.0 / max(reference_cost, 1e-3))
+        return replace(self, scale=EPISODE_WORTH / max(reference_cost, 1e-3))
+
+    def scaled_by(self, totals: NDArray[np.float64]) -> RewardWeights:
+        """Return the weights with a scale that makes all terms of an episode together worth 15 in size.
+
+        For rewards that are not made of tardiness alone: a plant without any would get a huge scale.
+
+        Args:
+            totals: What the tuned rule's episodes add up to per term, in size, float64 (terms,).
+        """
+        size = float(np.abs(replace(self, scale=1.0).vector()) @ np.abs(totals))
+        return replace(self, scale=EPISODE_WORTH / max(size, 1e-3))
 
 
-LITERAL: Final = RewardWeights(
-    completed_jobs=0.5,
-    all_done=10.0,
-    due_date_penalty=-1.0,
-    slack=0.05,
-    wip=-0.01,
-    idle_or_invalid=-0.1,
-    potential_decrease=0.0,
-)
-"""The six terms of the original design without the potential; for ablations."""
+def rule_totals(problems: Sequence[Compiled], rule: RuleSpec) -> NDArray[np.float64]:
+    """Return the mean size of each term's sum over a calm episode of the rule, float64 (terms,).
+
+    Args:
+        problems: At least one; each is played once.
+    """
+    engine = BatchEngine(problems, len(problems), rule=rule)
+    for number in range(len(problems)):
+        engine.reset(number, number, 0)
+    totals = np.zeros((len(problems), len(REWARD_TERMS)))
+    is_over = engine.observe().agent < 0
+    while not is_over.all():
+        second = np.where(engine.observe().mask[:, N_ACTIONS + 1], 1, IDLE)
+        result = engine.step(np.stack((np.zeros_like(second), second), axis=1))
+        totals[~is_over] += result.terms[~is_over]
+        is_over = is_over | result.done
+    return np.abs(totals).mean(axis=0)

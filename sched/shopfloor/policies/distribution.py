@@ -3,7 +3,8 @@
 Head 1 chooses a candidate (0..9) or idle (10); head 2 chooses among what is left: never the candidate of
 head 1, while idle may repeat. Log-probability and entropy are those of the joint choice after mask and
 exclusion, so PPO's ratio is exact. It does not know what a candidate is, and it does not repair a mask: a
-head without any legal choice idles.
+head without any legal choice idles. For ablations mask and exclusion can be left out, and the probabilities
+are exact for that.
 
 References:
     Kool, van Hoof & Welling (2019), "Stochastic beams and where to find them", section 2 (Gumbel-max,
@@ -12,7 +13,7 @@ References:
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Final, NamedTuple
 
 import torch
 from stable_baselines3.common.distributions import Distribution
@@ -56,14 +57,31 @@ def row_entropy(logits: Tensor, mask: Tensor) -> Tensor:
     return -(torch.where(mask, log_p.exp() * log_p, torch.zeros_like(log_p))).sum(dim=-1)
 
 
+class Choice(NamedTuple):
+    """How the two heads choose.
+
+    Attributes:
+        has_mask: Whether illegal choices have probability 0; off: every entry may be chosen.
+        has_exclusion: Whether head 2 may not take head 1's candidate.
+    """
+
+    has_mask: bool = True
+    has_exclusion: bool = True
+
+
+AS_DESIGNED: Final = Choice()
+"""Masked, and without replacement."""
+
+
 class MaskedPairDistribution(Distribution):
     """Joint distribution of the two heads.
 
     Shapes: logits (rows, 22) and mask (rows, 22) hold head 1, then head 2; actions (rows, 2).
     """
 
-    def __init__(self) -> None:
+    def __init__(self, choice: Choice = AS_DESIGNED) -> None:
         super().__init__()
+        self.choice = choice
         self.logits: Tensor = torch.zeros(0, 2, N_CHOICES)
         self.mask: Tensor = torch.zeros(0, 2, N_CHOICES, dtype=torch.bool)
 
@@ -79,14 +97,19 @@ class MaskedPairDistribution(Distribution):
             mask: (rows, 22), nonzero = legal.
         """
         self.logits = logits.reshape(-1, 2, N_CHOICES)
-        self.mask = legal_rows(mask.reshape(-1, 2, N_CHOICES).bool())
+        legal = mask.reshape(-1, 2, N_CHOICES).bool()
+        self.mask = legal_rows(legal) if self.choice.has_mask else torch.ones_like(legal)
         return self
+
+    def left_for_second(self, mask: Tensor, taken: Tensor) -> Tensor:
+        """Return what head 2 may choose when head 1 took `taken`; arguments as in `without`."""
+        return without(mask, taken) if self.choice.has_exclusion else mask
 
     def log_prob(self, actions: Tensor) -> Tensor:
         """Return the joint log-probability, shape (rows,)."""
         choice = actions.reshape(-1, 2).long()
         first = log_softmax_over(self.logits[:, 0], self.mask[:, 0])
-        second = log_softmax_over(self.logits[:, 1], without(self.mask[:, 1], choice[:, 0]))
+        second = log_softmax_over(self.logits[:, 1], self.left_for_second(self.mask[:, 1], choice[:, 0]))
         one = first.gather(1, choice[:, :1])
         two = second.gather(1, choice[:, 1:])
         return (one + two).squeeze(1)
@@ -101,7 +124,7 @@ class MaskedPairDistribution(Distribution):
         n_rows = mask.shape[0]
         first = log_softmax_over(self.logits[live, 0], mask[:, 0]).exp()
         taken = torch.arange(N_CHOICES, device=mask.device).repeat(n_rows)
-        left = without(mask[:, 1].repeat_interleave(N_CHOICES, dim=0), taken)
+        left = self.left_for_second(mask[:, 1].repeat_interleave(N_CHOICES, dim=0), taken)
         logits = self.logits[live, 1].repeat_interleave(N_CHOICES, dim=0)
         conditional = row_entropy(logits, left).reshape(n_rows, N_CHOICES)
         extra = torch.zeros_like(total)
@@ -113,7 +136,7 @@ class MaskedPairDistribution(Distribution):
         n_rows = self.mask.shape[0]
         first = log_softmax_over(self.logits[:, 0], self.mask[:, 0]).exp()
         taken = torch.arange(N_CHOICES, device=self.mask.device).repeat(n_rows)
-        left = without(self.mask[:, 1].repeat_interleave(N_CHOICES, dim=0), taken)
+        left = self.left_for_second(self.mask[:, 1].repeat_interleave(N_CHOICES, dim=0), taken)
         second = log_softmax_over(self.logits[:, 1].repeat_interleave(N_CHOICES, dim=0), left).exp()
         return first[:, :, None] * second.reshape(n_rows, N_CHOICES, N_CHOICES)
 
@@ -138,6 +161,6 @@ class MaskedPairDistribution(Distribution):
 
     def _best(self, score: Tensor) -> Tensor:
         first = torch.where(self.mask[:, 0], score[:, 0], torch.full_like(score[:, 0], FAR)).argmax(dim=-1)
-        left = without(self.mask[:, 1], first)
+        left = self.left_for_second(self.mask[:, 1], first)
         second = torch.where(left, score[:, 1], torch.full_like(score[:, 1], FAR)).argmax(dim=-1)
         return torch.stack((first, second), dim=1)

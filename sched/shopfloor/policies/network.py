@@ -100,14 +100,18 @@ class CandidateActor(nn.Module):
                 parameter.copy_(torch.from_numpy(np.array(value)))
 
 
-class CentralCritic(nn.Module):
-    """Value of the plant's state for the agent that acts: [state; one-hot agent] -> 1."""
+class AgentCritic(nn.Module):
+    """Value of what is seen for the agent that acts: [seen; one-hot agent] -> 1.
 
-    def __init__(self, hidden: tuple[int, int] = (128, 128)) -> None:
+    Args:
+        n_seen: Numbers seen: the plant's state for the centralised critic, one station's view without it.
+    """
+
+    def __init__(self, hidden: tuple[int, int] = (128, 128), *, n_seen: int = STATE_SIZE) -> None:
         super().__init__()
         first, second = hidden
         self.layers = nn.Sequential(
-            nn.Linear(STATE_SIZE + MAX_WORK_CENTRES, first),
+            nn.Linear(n_seen + MAX_WORK_CENTRES, first),
             nn.Tanh(),
             nn.Linear(first, second),
             nn.Tanh(),
@@ -118,14 +122,14 @@ class CentralCritic(nn.Module):
                 nn.init.orthogonal_(layer.weight, gain=1.0 if layer.out_features == 1 else math.sqrt(2.0))
                 nn.init.zeros_(layer.bias)
 
-    def forward(self, state: Tensor, agent: Tensor) -> Tensor:
+    def forward(self, seen: Tensor, agent: Tensor) -> Tensor:
         """Return values, shape (rows, 1).
 
         Args:
-            state: float32 (rows, 88), the global state.
+            seen: float32 (rows, n_seen).
             agent: float32 (rows, 16), one-hot.
         """
-        return self.layers(torch.cat((state, agent), dim=1))
+        return self.layers(torch.cat((seen, agent), dim=1))
 
 
 def _orthogonal(n_in: int, n_out: int, gain: float) -> Tensor:

@@ -1,7 +1,7 @@
 """SB3's actor-critic policy for turn rows: the shared actor, the two masked heads, the centralised critic.
 
 SB3's own PPO drives it unmodified. The actor reads `local` and `mask` only; the critic reads `glob` and
-`agent`; `clock` is for the advantage buffer and is read by neither.
+`agent`, or for an ablation `local` and `agent`; `clock` is for the advantage buffer and is read by neither.
 """
 
 from __future__ import annotations
@@ -14,8 +14,9 @@ from stable_baselines3.common.torch_layers import FlattenExtractor
 from stable_baselines3.common.type_aliases import PyTorchObs, Schedule
 from torch import Tensor
 
-from shopfloor.policies.distribution import MaskedPairDistribution
-from shopfloor.policies.network import CandidateActor, CentralCritic
+from shopfloor.engine.observation import OBSERVATION_SIZE, STATE_SIZE
+from shopfloor.policies.distribution import AS_DESIGNED, Choice, MaskedPairDistribution
+from shopfloor.policies.network import AgentCritic, CandidateActor
 
 
 class StationPolicy(ActorCriticPolicy):
@@ -25,10 +26,12 @@ class StationPolicy(ActorCriticPolicy):
         hidden: Widths of the candidate scorer.
         critic_hidden: Widths of the critic.
         beta: Factor of the rule's log-index in the logits.
+        choice: How the heads choose.
+        is_central: Whether the critic sees the plant; else what its station sees.
     """
 
     actor: CandidateActor
-    critic: CentralCritic
+    critic: AgentCritic
 
     def __init__(
         self,
@@ -39,17 +42,21 @@ class StationPolicy(ActorCriticPolicy):
         hidden: tuple[int, int] = (64, 32),
         critic_hidden: tuple[int, int] = (128, 128),
         beta: float = 1.0,
+        choice: Choice = AS_DESIGNED,
+        is_central: bool = True,
         **kwargs: Any,
     ) -> None:
         self._sizes = (hidden, critic_hidden, beta)
+        self._choice, self._is_central = choice, is_central
         options: dict[str, Any] = {"features_extractor_class": FlattenExtractor, "ortho_init": False} | kwargs
         super().__init__(observation_space, action_space, lr_schedule, **options)
 
     def _build(self, lr_schedule: Schedule) -> None:
         hidden, critic_hidden, beta = self._sizes
         self.actor = CandidateActor(hidden, beta=beta)
-        self.critic = CentralCritic(critic_hidden)
-        self.action_dist = MaskedPairDistribution()
+        n_seen = STATE_SIZE if self._is_central else OBSERVATION_SIZE
+        self.critic = AgentCritic(critic_hidden, n_seen=n_seen)
+        self.action_dist = MaskedPairDistribution(self._choice)
         parameters = [*self.actor.parameters(), *self.critic.parameters()]
         options: dict[str, Any] = {"lr": lr_schedule(1)} | self.optimizer_kwargs
         self.optimizer = self.optimizer_class(parameters, **options)
@@ -68,12 +75,13 @@ class StationPolicy(ActorCriticPolicy):
     def get_distribution(self, obs: PyTorchObs) -> MaskedPairDistribution:
         """Return the distribution of both heads."""
         assert isinstance(obs, dict)
-        return MaskedPairDistribution().proba_distribution(self.actor(obs["local"].float()), obs["mask"])
+        logits = self.actor(obs["local"].float())
+        return MaskedPairDistribution(self._choice).proba_distribution(logits, obs["mask"])
 
     def predict_values(self, obs: PyTorchObs) -> Tensor:
         """Return the critic's values, shape (rows, 1)."""
         assert isinstance(obs, dict)
-        return self.critic(obs["glob"].float(), obs["agent"].float())
+        return self.critic(obs["glob" if self._is_central else "local"].float(), obs["agent"].float())
 
     def _predict(self, observation: PyTorchObs, deterministic: bool = False) -> Tensor:
         return self.get_distribution(observation).get_actions(deterministic=deterministic)

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from enum import IntEnum
 from statistics import fmean
 
+from shopfloor.envs.score import USUAL, EpisodeKpis, ScoreWeights, score
 from shopfloor.training.presets import CurriculumPreset
 
 
@@ -24,19 +25,27 @@ class Stage(IntEnum):
     FINISHED = 3
 
 
+class Reason(IntEnum):
+    """Why a stage ended; the number is what the history shows."""
+
+    NONE = 0
+    GRADUATED = 1
+    CONVERGED = 2
+    BUDGET_SPENT = 3
+    NO_BUDGET = 4
+
+    @property
+    def words(self) -> str:
+        """The reason for a log: `budget spent`."""
+        return self.name.lower().replace("_", " ")
+
+
 @dataclass(frozen=True, slots=True)
 class EpisodeResult:
-    """One validation episode beside the tuned rule's on the same instance and noise.
+    """One validation episode beside the tuned rule's on the same instance and noise."""
 
-    Attributes:
-        cost: Weighted tardiness in days, >= 0.
-        reference: The tuned rule's.
-        completion: Share of operations that got done, 0..1.
-    """
-
-    cost: float
-    reference: float
-    completion: float
+    ours: EpisodeKpis
+    rule: EpisodeKpis
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,9 +53,9 @@ class WindowMetrics:
     """What the gate looks at.
 
     Attributes:
-        score: Reference cost over cost, of sums; 1 = as good as the tuned rule, higher is better.
+        score: Weighted score of the window; 1 = as good as the tuned rule, higher is better.
         completion: Mean share of operations done.
-        tardiness: Cost over reference cost, of sums; lower is better.
+        tardiness: Weighted tardiness over the rule's, of sums; lower is better.
     """
 
     score: float
@@ -54,24 +63,31 @@ class WindowMetrics:
     tardiness: float
 
 
-def window_metrics(results: Sequence[EpisodeResult]) -> WindowMetrics:
+def window_metrics(results: Sequence[EpisodeResult], weights: ScoreWeights = USUAL) -> WindowMetrics:
     """Return the metrics of a window of episodes.
 
-    A window without any tardiness, ours or the rule's, scores 1.
+    Args:
+        weights: Of the score.
 
     Raises:
         ValueError: The window is empty.
     """
     if not results:
         raise ValueError("evaluation window is empty\nhint: validate on at least one episode")
-    cost = math.fsum(item.cost for item in results)
-    reference = math.fsum(item.reference for item in results)
-    if cost <= 0 or reference <= 0:
-        tardiness = 1.0 if cost <= 0 and reference <= 0 else (0.0 if cost <= 0 else math.inf)
-    else:
-        tardiness = cost / reference
-    score = math.inf if tardiness == 0 else 1.0 / tardiness
-    return WindowMetrics(score, fmean(item.completion for item in results), tardiness)
+    return WindowMetrics(
+        score([item.ours for item in results], [item.rule for item in results], weights),
+        fmean(item.ours.completion for item in results),
+        tardiness_ratio(results),
+    )
+
+
+def tardiness_ratio(results: Sequence[EpisodeResult]) -> float:
+    """Return weighted tardiness over the rule's, of sums; 1 where neither is ever late."""
+    cost = math.fsum(item.ours.weighted_tardiness for item in results)
+    reference = math.fsum(item.rule.weighted_tardiness for item in results)
+    if reference <= 0:
+        return 1.0 if cost <= 0 else math.inf
+    return cost / reference
 
 
 @dataclass(slots=True)
@@ -125,6 +141,7 @@ class Curriculum:
         steps: Decisions spent in this stage.
         gate: Of this stage.
         switches: Reason of every switch so far, for the log.
+        last: Reason of the switch that the last evaluation caused.
     """
 
     preset: CurriculumPreset
@@ -133,11 +150,12 @@ class Curriculum:
     gate: GraduationGate = field(init=False)
     convergence: Convergence = field(init=False)
     switches: list[str] = field(default_factory=list)
+    last: Reason = Reason.NONE
 
     def __post_init__(self) -> None:
         self._enter(self.stage)
         while self.stage != Stage.FINISHED and self.budget == 0:
-            self._switch("no budget")
+            self._switch(Reason.NO_BUDGET)
 
     @property
     def budget(self) -> int:
@@ -155,21 +173,23 @@ class Curriculum:
         Args:
             steps: Decisions since the last evaluation.
         """
+        self.last = Reason.NONE
         if self.stage == Stage.FINISHED:
             return False
         self.steps += steps
         is_open = self.gate.observe(metrics)
         is_still = self.convergence.observe(metrics.score)
         if self.stage == Stage.FOUNDATION and is_open:
-            return self._switch("graduated")
+            return self._switch(Reason.GRADUATED)
         if self.stage == Stage.GENERALIZATION and is_still:
-            return self._switch("converged")
+            return self._switch(Reason.CONVERGED)
         if self.steps >= self.budget:
-            return self._switch("budget spent")
+            return self._switch(Reason.BUDGET_SPENT)
         return False
 
-    def _switch(self, reason: str) -> bool:
-        self.switches.append(f"stage {int(self.stage)}: {reason}")
+    def _switch(self, reason: Reason) -> bool:
+        self.last = reason
+        self.switches.append(f"stage {int(self.stage)}: {reason.words} after {self.steps} decisions")
         self._enter(Stage(self.stage + 1))
         return True
 
@@ -177,6 +197,16 @@ class Curriculum:
         self.stage, self.steps = stage, 0
         self.gate = GraduationGate(self.preset)
         self.convergence = Convergence(self.preset.patience)
+
+    def row(self) -> dict[str, float]:
+        """Return where the last evaluation left the curriculum, as numbers for the history."""
+        return {
+            "stage_after": float(self.stage),
+            "stage_share": self.share,
+            "gate_counter": float(self.gate.counter),
+            "waited": float(self.convergence.waited),
+            "transition": float(self.last),
+        }
 
     def state(self) -> dict[str, object]:
         """Return everything needed to go on after a kill, as JSON."""

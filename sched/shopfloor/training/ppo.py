@@ -24,22 +24,26 @@ from shopfloor.engine.actor import ActorSpec
 from shopfloor.engine.rules import RuleSpec
 from shopfloor.engine.scenario import Disturbances
 from shopfloor.envs.markov_game import StationGame
-from shopfloor.envs.rewards import RewardWeights
+from shopfloor.envs.rewards import RewardWeights, rule_totals
 from shopfloor.envs.scenarios import EpisodeStream
+from shopfloor.envs.score import ScoreWeights
+from shopfloor.policies.distribution import Choice
 from shopfloor.policies.network import CandidateActor
 from shopfloor.policies.sb3_policy import StationPolicy
 from shopfloor.training.agent_buffer import AgentRolloutBuffer
 from shopfloor.training.bank import Bank
 from shopfloor.training.checkpoint import Checkpoint
-from shopfloor.training.curriculum import Curriculum, Stage, entropy_weight, window_metrics
+from shopfloor.training.curriculum import Curriculum, Stage, entropy_weight, tardiness_ratio, window_metrics
 from shopfloor.training.presets import Preset
-from shopfloor.training.validation import ValidationSet, total_ratio
+from shopfloor.training.validation import ValidationSet
 
 log = logging.getLogger(__name__)
 
 PIECE = "ppo"
 Progress = Callable[[str, float, str], None]
 LogMetrics = Callable[[dict[str, float], int], None]
+SCALED_ON = 8
+"""Calm training instances on which the literal reward's scale is measured."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,17 +69,32 @@ class FineTuned:
 
     Attributes:
         state: Best actor weights, a torch state dict.
-        ratio: Their validation cost over the tuned rule's.
+        last_state: The actor's weights after the last update, for ablations.
+        ratio: Validation cost of the best over the tuned rule's.
         timesteps: Decisions played.
         history: One row per evaluation.
         switches: Why each stage ended.
     """
 
     state: dict[str, torch.Tensor]
+    last_state: dict[str, torch.Tensor]
     ratio: float
     timesteps: int
     history: list[dict[str, float]]
     switches: list[str]
+
+
+def reward_weights(preset: Preset, setting: GameSetting) -> RewardWeights:
+    """Return the preset's weights with a scale that suits this plant and stays fixed.
+
+    SB3 clips the gradients of actor and critic together, so returns must be of order 1; a running estimate
+    would let the same reward mean something else later.
+    """
+    weights = RewardWeights(**preset.reward.weights())
+    if preset.reward.kind == "literal":
+        return weights.scaled_by(rule_totals(setting.bank.calm[:SCALED_ON], setting.rule))
+    costs = [item.weighted_tardiness for item in setting.validation.rule]
+    return weights.scaled_to(math.fsum(costs) / max(1, len(costs)))
 
 
 def build_ppo(env: StationGame, preset: Preset, *, seed: int, learning_rate: Callable[[float], float]) -> PPO:
@@ -104,12 +123,19 @@ def build_ppo(env: StationGame, preset: Preset, *, seed: int, learning_rate: Cal
             "hidden": preset.hidden,
             "critic_hidden": preset.critic_hidden,
             "beta": preset.beta,
+            "choice": choice_of(preset),
+            "is_central": preset.method.has_central_critic,
         },
         seed=seed,
         device="cpu",
     )
     model.set_logger(Logger(None, []))
     return model
+
+
+def choice_of(preset: Preset) -> Choice:
+    """Return how the preset's heads choose."""
+    return Choice(preset.method.has_mask, preset.method.has_exclusion)
 
 
 class _FineTuning:
@@ -127,12 +153,11 @@ class _FineTuning:
         self.setting, self.preset, self.checkpoint = setting, preset, checkpoint
         self.curriculum = Curriculum(preset.curriculum)
         self.history: list[dict[str, float]] = []
-        validation = setting.validation
-        mean_cost = math.fsum(validation.reference) / max(1, len(validation.reference))
+        self.score_weights = ScoreWeights(**preset.score.model_dump())
         self.env = StationGame(
             setting.bank.all,
             setting.rule,
-            weights=RewardWeights().scaled_to(mean_cost),
+            weights=reward_weights(preset, setting),
             stream=EpisodeStream(
                 len(setting.bank.calm),
                 len(setting.bank.dynamic),
@@ -145,7 +170,7 @@ class _FineTuning:
         self.model = build_ppo(self.env, preset, seed=seed, learning_rate=lambda _: self.learning_rate)
         self.policy.actor.load_state_dict(actor.state_dict())
         self.best_state = copy.deepcopy(self.policy.actor.state_dict())
-        self.best_ratio = validation.ratio(self.spec())
+        self.best_ratio = setting.validation.ratio(self.spec())
         self.warmup_left = preset.ppo.critic_warmup_updates
 
     @property
@@ -189,14 +214,14 @@ class _FineTuning:
         """Score the policy, keep it if it is the best, move the curriculum."""
         stage = self.curriculum.stage
         results = self.setting.validation.results(self.spec())
-        ratio = total_ratio(results)
+        ratio = tardiness_ratio(results)
         if ratio < self.best_ratio:
             self.best_ratio = ratio
             self.best_state = copy.deepcopy(self.policy.actor.state_dict())
         n_calm = self.setting.validation.n_calm
         window = self.preset.curriculum.window
         seen = results[:n_calm] if stage == Stage.FOUNDATION else results[n_calm:]
-        metrics = window_metrics(seen[-window:])
+        metrics = window_metrics(seen[-window:], self.score_weights)
         self.curriculum.observe(metrics, steps=steps)
         row = {
             "stage": float(stage),
@@ -207,6 +232,8 @@ class _FineTuning:
             "completion": metrics.completion,
             "tardiness": metrics.tardiness,
             "entropy_weight": float(self.model.ent_coef),
+            **self.curriculum.row(),
+            **{f"reward_{name}": value for name, value in self.env.reward_parts().items()},
         }
         for name in ("approx_kl", "value_loss", "policy_gradient_loss", "entropy_loss", "explained_variance"):
             value = self.model.logger.name_to_value.get(f"train/{name}")
@@ -291,6 +318,8 @@ def fine_tune(
         row = tuning.chunk()
         tuning.save()
         log.info("ppo evaluated stage=%d steps=%d ratio=%.4f", stage, row["timesteps"], row["ratio"])
+        if tuning.curriculum.stage != stage:
+            log.info("stage ended %s", tuning.curriculum.switches[-1])
         if log_metrics is not None:
             log_metrics({f"ppo_{name}": value for name, value in row.items()}, int(row["timesteps"]))
         if progress is not None:
@@ -298,6 +327,7 @@ def fine_tune(
             progress(f"stage{int(stage)}", share, f"validation {row['ratio']:.3f} of the tuned rule")
     return FineTuned(
         tuning.best_state,
+        copy.deepcopy(tuning.policy.actor.state_dict()),
         tuning.best_ratio,
         int(tuning.model.num_timesteps),
         tuning.history,

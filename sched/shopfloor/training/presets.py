@@ -1,4 +1,5 @@
-"""Every knob of training, in frozen presets with names: `tiny` for tests, `small` for two minutes, `full`.
+"""Every knob of training, in frozen presets with names: `tiny` for tests, `small` for two minutes, `standard`
+for twenty, `full`.
 
 Values are from measurements on a 74-machine plant with about 440 open operations; where one looks odd its
 field says why. A preset never holds a seed, a path or data: those are arguments of `train`.
@@ -8,15 +9,20 @@ from __future__ import annotations
 
 import hashlib
 import json
-from typing import Final
+from pathlib import Path
+from typing import Final, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from shopfloor.domain.errors import ShopfloorError
 
 
 class UnknownPreset(ShopfloorError, KeyError):
     """No preset has that name."""
+
+
+class InvalidPreset(ShopfloorError, ValueError):
+    """A preset file cannot be read, or a knob in it is unknown or out of its range."""
 
 
 class _Frozen(BaseModel):
@@ -67,6 +73,65 @@ class WarmStartPreset(_Frozen):
     clip: float = Field(default=4.0, gt=0, description="labels are clipped at this many standard deviations")
 
 
+class MethodPreset(_Frozen):
+    """Parts of the method that need code of their own to be left out; the others are numbers elsewhere.
+
+    With `has_mask` off every entry may be chosen: an illegal first choice idles where idling is possible, an
+    illegal second one does nothing, and both cost the idle-or-invalid penalty.
+    """
+
+    has_mask: bool = Field(default=True, description="illegal choices have probability 0")
+    has_exclusion: bool = Field(
+        default=True, description="head 2 draws without replacement of head 1's choice"
+    )
+    has_central_critic: bool = Field(
+        default=True, description="the critic sees the plant; off: only what its agent sees"
+    )
+    has_warm_start: bool = Field(default=True, description="the actor learns from rollout labels before PPO")
+
+
+class RewardPreset(_Frozen):
+    """Worth of one unit of each reward term before the scale; the fields are those of `envs.rewards`.
+
+    `literal` pays the six terms of the original design; `potential` pays the fall of the estimated weighted
+    tardiness, which telescopes to the primary KPI.
+    """
+
+    kind: Literal["potential", "literal"] = "potential"
+    completed_jobs: float = 0.0
+    all_done: float = 0.0
+    due_date_penalty: float = 0.0
+    slack: float = 0.0
+    wip: float = 0.0
+    idle_or_invalid: float = -0.01
+    potential_decrease: float = 1.0
+
+    def weights(self) -> dict[str, float]:
+        """Return the worth of each term by name."""
+        return {name: float(value) for name, value in self.model_dump(exclude={"kind"}).items()}
+
+
+LITERAL_REWARD: Final = RewardPreset(
+    kind="literal",
+    completed_jobs=0.5,
+    all_done=10.0,
+    due_date_penalty=-1.0,
+    slack=0.05,
+    wip=-0.01,
+    idle_or_invalid=-0.1,
+    potential_decrease=0.0,
+)
+
+
+class ScorePreset(_Frozen):
+    """Weights of an episode's score; each figure counts relative to the tuned rule's, so 1 = like the rule."""
+
+    total_tardiness: float = Field(default=0.7, ge=0)
+    makespan: float = Field(default=0.1, ge=0)
+    utilisation: float = Field(default=0.1, ge=0)
+    completed_jobs: float = Field(default=0.1, ge=0)
+
+
 class PpoPreset(_Frozen):
     """SB3's own PPO on turn rows."""
 
@@ -102,7 +167,7 @@ class CurriculumPreset(_Frozen):
     evaluate_every: int = Field(default=65_536, ge=1, description="decisions between evaluations")
     window: int = Field(default=64, ge=1, description="validation episodes that a gate looks at")
     required: int = Field(default=3, ge=1, description="windows in a row that must meet the thresholds")
-    min_score: float = Field(default=1.0, description="reference cost over cost: 1 = like the tuned rule")
+    min_score: float = Field(default=1.0, description="of the window; 1 = like the tuned rule")
     min_completion: float = Field(default=0.999, ge=0, le=1)
     max_tardiness: float = Field(default=1.0, gt=0, description="tardiness relative to the tuned rule")
     patience: int = Field(default=5, ge=1, description="evaluations without a better score that end stage 2")
@@ -122,8 +187,13 @@ class Preset(_Frozen):
     n_operations: int | None = Field(default=None, ge=1)
     hidden: tuple[int, int] = Field(default=(64, 32), description="widths of the candidate scorer")
     critic_hidden: tuple[int, int] = Field(default=(128, 128))
-    beta: float = Field(default=1.0, ge=0, description="weight of the rule's log-index in the logits")
+    beta: float = Field(
+        default=1.0, ge=0, description="weight of the rule's log-index in the logits; 0 = no residual"
+    )
     temperature: float = Field(default=0.4, ge=0, description="of the samples beside the deterministic run")
+    method: MethodPreset = MethodPreset()
+    reward: RewardPreset = RewardPreset()
+    score: ScorePreset = ScorePreset()
     tune: TunePreset = TunePreset()
     labels: LabelsPreset = LabelsPreset()
     warm_start: WarmStartPreset = WarmStartPreset()
@@ -167,6 +237,17 @@ PRESETS: Final = {
             patience=4,
         ),
     ),
+    "standard": Preset(
+        name="standard",
+        n_training=480,
+        n_validation=120,
+        tune=TunePreset(n_instances=60, n_trials=90, n_refinements=40),
+        labels=LabelsPreset(n_episodes=1200, label_share=0.35),
+        warm_start=WarmStartPreset(n_epochs=24),
+        curriculum=CurriculumPreset(
+            stage1_steps=131_072, stage2_steps=393_216, evaluate_every=32_768, window=60, patience=5
+        ),
+    ),
     "full": Preset(
         name="full",
         n_training=600,
@@ -187,3 +268,29 @@ def preset_named(name: str) -> Preset:
     if name not in PRESETS:
         raise UnknownPreset(f"no preset is called {name!r}\nhint: one of {', '.join(sorted(PRESETS))}")
     return PRESETS[name]
+
+
+def read_preset(path: Path) -> Preset:
+    """Return the preset of a JSON file; knobs that it leaves out have their defaults.
+
+    Raises:
+        InvalidPreset: There is no such file, it is no JSON, or a knob is unknown or out of range.
+    """
+    try:
+        return Preset.model_validate_json(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise InvalidPreset(
+            f"preset file cannot be read: {path}: {error.strerror}\nhint: `shopfloor tune` writes one"
+        ) from error
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"]) or "the file"
+        raise InvalidPreset(
+            f"preset file {path} is not valid: {where}: {first['msg']}\n"
+            f"hint: the knobs are those of training/presets.py; {error.error_count()} of them are wrong"
+        ) from error
+
+
+def preset_text(preset: Preset) -> str:
+    """Return the preset as the JSON that `read_preset` reads."""
+    return json.dumps(preset.model_dump(mode="json"), indent=1)

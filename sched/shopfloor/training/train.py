@@ -25,7 +25,7 @@ from shopfloor.policies.network import CandidateActor
 from shopfloor.training.bank import TrainingData, compiled_bank, problems_hash, training_data
 from shopfloor.training.checkpoint import Checkpoint, TrainingKey, open_checkpoint
 from shopfloor.training.labels import joined, make_labels, require_labels
-from shopfloor.training.ppo import FineTuned, GameSetting, LogMetrics, Progress, fine_tune
+from shopfloor.training.ppo import FineTuned, GameSetting, LogMetrics, Progress, choice_of, fine_tune
 from shopfloor.training.presets import Preset
 from shopfloor.training.tune_rules import TunedRules, tune_rules
 from shopfloor.training.validation import ValidationSet, validation_set
@@ -50,6 +50,7 @@ class TrainResult:
         resumed: Whether a killed run was continued.
         seconds: Wall seconds of each step in this process.
         weights_hash: SHA-256 of the actor's weights.
+        last_weights: The actor's weights after the last update: what the training ended with, kept or not.
     """
 
     model: DispatchModel
@@ -59,6 +60,37 @@ class TrainResult:
     resumed: bool
     seconds: dict[str, float]
     weights_hash: str
+    last_weights: ActorWeights
+
+
+@dataclass(frozen=True, eq=False)
+class Groundwork:
+    """What trainings on the same instances and seed have in common, whatever they do with it.
+
+    Attributes:
+        tuned: Every rule, tuned.
+        labels: Rollout labels; there may be none.
+    """
+
+    tuned: TunedRules
+    labels: LabelledStates
+
+
+def lay_groundwork(
+    data: TrainingData | TwinModel,
+    preset: Preset,
+    *,
+    seed: int,
+    directory: Path,
+    progress: Progress | None = None,
+) -> Groundwork:
+    """Tune the rules and make the labels, and nothing else; arguments as in `train`."""
+    if isinstance(data, TwinModel):
+        data = training_data(data, preset, seed=seed)
+    run = _Training(data, preset, seed=seed, directory=directory, listeners=(progress, None))
+    with _one_thread():
+        tuned = run.tuned_rules(None)
+        return Groundwork(tuned, run.labels(tuned.best))
 
 
 def train(
@@ -68,6 +100,7 @@ def train(
     seed: int,
     directory: Path,
     tuned: TunedRules | RuleSpec | None = None,
+    labels: LabelledStates | None = None,
     progress: Progress | None = None,
     log_metrics: LogMetrics | None = None,
 ) -> TrainResult:
@@ -80,6 +113,7 @@ def train(
         seed: Of every draw.
         directory: Holds this training's checkpoint and nothing else.
         tuned: Rules tuned before; None = tune them here.
+        labels: Made before on the same instances, seed and rule; None = make them here.
         progress: Called with (step, share of the step done, message).
         log_metrics: Called with (metrics, step number).
     """
@@ -87,7 +121,7 @@ def train(
         data = training_data(data, preset, seed=seed)
     run = _Training(data, preset, seed=seed, directory=directory, listeners=(progress, log_metrics))
     with _one_thread():
-        return run.result(tuned)
+        return run.result(tuned, labels)
 
 
 @contextmanager
@@ -124,13 +158,15 @@ class _Training:
             directory, TrainingKey(preset.config_hash(), data_hash, seed)
         )
 
-    def result(self, given: TunedRules | RuleSpec | None) -> TrainResult:
+    def result(self, given: TunedRules | RuleSpec | None, given_labels: LabelledStates | None) -> TrainResult:
         with self._timed("tune"):
             tuned = self.tuned_rules(given)
         with self._timed("validation"):
-            validation = validation_set(self.held_out, tuned.best, self.disturbances, seed=self.seed)
+            validation = validation_set(
+                self.held_out, tuned.best, self.disturbances, seed=self.seed, choice=choice_of(self.preset)
+            )
         with self._timed("labels"):
-            labels = self.labels(tuned.best)
+            labels = self.chosen_labels(tuned.best, given_labels)
         with self._timed("warm_start"):
             actor, history = self.warm_actor(labels, tuned.best, validation)
         with self._timed("ppo"):
@@ -144,7 +180,7 @@ class _Training:
                 progress=self.progress,
                 log_metrics=self.log_metrics,
             )
-        return self._packed(tuned, len(labels), fine, history)
+        return self._packed(tuned, 0 if labels is None else len(labels), fine, history)
 
     def tuned_rules(self, given: TunedRules | RuleSpec | None) -> TunedRules:
         """Return the rules given, stored, or tuned now."""
@@ -182,14 +218,22 @@ class _Training:
             )
             self.checkpoint.save_arrays(name, part.arrays())
             parts.append(part)
-        return require_labels(joined(parts))
+        return joined(parts)
+
+    def chosen_labels(self, rule: RuleSpec, given: LabelledStates | None) -> LabelledStates | None:
+        """Return the labels to learn from; None where the method has no warm start."""
+        if not self.preset.method.has_warm_start:
+            return None
+        return require_labels(self.labels(rule) if given is None else given)
 
     def warm_actor(
-        self, labels: LabelledStates, rule: RuleSpec, validation: ValidationSet
+        self, labels: LabelledStates | None, rule: RuleSpec, validation: ValidationSet
     ) -> tuple[CandidateActor, list[dict[str, float]]]:
-        """Return the warm-started actor, stored or trained now, and its epochs."""
+        """Return the warm-started actor, stored or trained now, and its epochs; without labels a fresh one."""
         torch.manual_seed(self.seed)
         actor = CandidateActor(self.preset.hidden, beta=self.preset.beta)
+        if labels is None:
+            return actor, []
         stored = self.checkpoint.load_tensors("warm_start")
         if stored is not None:
             actor.load_state_dict(stored["actor"])
@@ -206,7 +250,14 @@ class _Training:
                 report(share, f"validation {ratio:.3f} of the tuned rule")
             return ratio
 
-        epochs = warm_start(actor, labels, self.preset.warm_start, seed=self.seed, evaluate=evaluate)
+        epochs = warm_start(
+            actor,
+            labels,
+            self.preset.warm_start,
+            seed=self.seed,
+            evaluate=evaluate,
+            has_mask=self.preset.method.has_mask,
+        )
         history = [
             {
                 "epoch": float(e.epoch),
@@ -225,9 +276,7 @@ class _Training:
     def _packed(
         self, tuned: TunedRules, n_labels: int, fine: FineTuned, epochs: list[dict[str, float]]
     ) -> TrainResult:
-        actor = CandidateActor(self.preset.hidden, beta=self.preset.beta)
-        actor.load_state_dict(fine.state)
-        weights = actor.export()
+        weights, last = (self._exported(state) for state in (fine.state, fine.last_state))
         digest = weights_hash(weights)
         metadata: dict[str, Fact] = {
             "preset": self.preset.name,
@@ -251,7 +300,12 @@ class _Training:
         )
         history = (*epochs, *fine.history)
         resumed = self.checkpoint.is_resumed
-        return TrainResult(model, tuned, fine.ratio, history, resumed, dict(self.seconds), digest)
+        return TrainResult(model, tuned, fine.ratio, history, resumed, dict(self.seconds), digest, last)
+
+    def _exported(self, state: dict[str, torch.Tensor]) -> ActorWeights:
+        actor = CandidateActor(self.preset.hidden, beta=self.preset.beta)
+        actor.load_state_dict(state)
+        return actor.export()
 
     def _reporter(self, step: str) -> Callable[[float, str], None] | None:
         progress = self.progress

@@ -66,14 +66,18 @@ class EpochStats:
     score: float
 
 
-def advantages_of(labels: LabelledStates, clip: float) -> NDArray[np.float32]:
-    """Return each choice's cost above its state's mean in standard deviations of its group; 0 = no choice.
+def advantages_of(labels: LabelledStates, clip: float, *, has_mask: bool = True) -> NDArray[np.float32]:
+    """Return each choice's cost above its state's mean in standard deviations of its group.
+
+    What is no choice counts 0; without mask it counts as the worst there is, so that a policy which may take
+    it learns not to.
 
     Idling has no label. It counts as the worst there is: without that the candidates' logits may sink below
     the idle logit unseen, and the policy idles (measured: 8 times the rule's tardiness).
 
     Args:
         clip: Bound of the absolute value.
+        has_mask: Whether the policy cannot take what is no choice.
     """
     legal = np.isfinite(labels.cost)
     cost = np.where(legal, labels.cost, 0.0).astype(np.float64)
@@ -83,6 +87,8 @@ def advantages_of(labels: LabelledStates, clip: float) -> NDArray[np.float32]:
         rows = labels.group == group
         centred[rows] /= max(float(centred[rows][legal[rows]].std()), 1e-9)
     advantages = np.clip(centred, -clip, clip).astype(np.float32)
+    if not has_mask:
+        advantages[~legal] = clip
     advantages[:, IDLE] = clip
     return advantages
 
@@ -94,6 +100,7 @@ def warm_start(
     *,
     seed: int,
     evaluate: Callable[[CandidateActor], float] | None = None,
+    has_mask: bool = True,
 ) -> list[EpochStats]:
     """Train the actor in place; with `evaluate` it keeps the weights of its best epoch, the start included.
 
@@ -104,12 +111,14 @@ def warm_start(
         seed: Of the order of the batches.
         evaluate: Score of an actor, lower is better; asked before the first and after each of the later
             epochs.
+        has_mask: Whether the policy's illegal choices have probability 0; else it learns which are illegal.
     """
     generator = torch.Generator().manual_seed(seed)
     local = torch.from_numpy(labels.local)
     legal = torch.from_numpy(np.isfinite(labels.cost))
     legal[:, IDLE] = True
-    advantage = torch.from_numpy(advantages_of(labels, preset.clip))
+    open_to = legal if has_mask else torch.ones_like(legal)
+    advantage = torch.from_numpy(advantages_of(labels, preset.clip, has_mask=has_mask))
     best_cost = np.nanmin(labels.cost, axis=1, keepdims=True)
     regret = torch.from_numpy(np.nan_to_num(labels.cost - best_cost).astype(np.float32))
     optimizer = torch.optim.Adam(actor.parameters(), lr=preset.learning_rate)
@@ -128,7 +137,9 @@ def warm_start(
                 group["lr"] = (
                     preset.learning_rate * (preset.final_learning_rate / preset.learning_rate) ** done
                 )
-            entropy, expected, lost = _loss(actor, local[rows], legal[rows], (advantage[rows], regret[rows]))
+            entropy, expected, lost = _loss(
+                actor, local[rows], open_to[rows], (advantage[rows], regret[rows])
+            )
             total = expected - preset.entropy * (1.0 - done) * entropy
             optimizer.zero_grad(set_to_none=True)
             total.backward()
