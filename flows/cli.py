@@ -18,6 +18,7 @@ from flows import (
     cli_daily,
     cli_explain,
     cli_export,
+    cli_learning,
     cli_pins,
     cli_reproduce,
     cli_what_if,
@@ -216,6 +217,7 @@ cli_bench_public.register(cli_bench.bench_app)
 cli_daily.register(app)
 cli_explain.register(app)
 cli_export.register(app)
+cli_learning.register(app)
 cli_pins.register(app)
 cli_what_if.register(app)
 cli_reproduce.register(app)

@@ -11,7 +11,10 @@ if TYPE_CHECKING:
     import plotly.graph_objects as go
 
 
-def page(title: str, body: str) -> str:
+SAME_CASES = "Candidate, champion, tuned rules and greedy on the same cases and the same noise."
+
+
+def page(title: str, body: str, *, subtitle: str = SAME_CASES) -> str:
     """Return the whole page; styles and plotly.js are written into it, nothing is loaded."""
     from plotly.offline import get_plotlyjs
 
@@ -20,7 +23,7 @@ def page(title: str, body: str) -> str:
         f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{escape(title)}</title>'
         f'<meta name="viewport" content="width=device-width, initial-scale=1"><style>{style}</style>'
         f"<script>{get_plotlyjs()}</script></head><body><main><h1>{escape(title)}</h1>"
-        '<p class="sub">Candidate, champion, tuned rules and greedy on the same cases and the same noise.</p>'
+        f'<p class="sub">{escape(subtitle)}</p>'
         f"{body}</main></body></html>"
     )
 

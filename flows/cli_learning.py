@@ -1,0 +1,76 @@
+"""`shopfloor ablate`, `tune` and `episode`: what the learning is made of. Parse options and show the answer."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from flows.cli_options import Json
+
+if TYPE_CHECKING:
+    from shopfloor.training.presets import Preset
+
+_PresetName = Annotated[str, typer.Option(help="Training preset: tiny, small, standard, full.")]
+_PresetFile = Annotated[
+    Path | None, typer.Option(help="Preset as a JSON file in its place; `tune` writes one.")
+]
+_Plant = Annotated[
+    str | None,
+    typer.Option(
+        help="own (last weekly cycle), default or tiny (synthetic); default own where there is one."
+    ),
+]
+_Workers = Annotated[int, typer.Option(help="Processes side by side.", min=1, max=64)]
+_Budget = Annotated[
+    int | None, typer.Option(help="PPO decisions of each training; default the preset's.", min=0)
+]
+
+
+def ablate(
+    seeds: Annotated[int, typer.Option(help="Trainings of each variant.", min=1, max=100)] = 5,
+    preset: _PresetName = "small",
+    preset_file: _PresetFile = None,
+    budget: _Budget = None,
+    only: Annotated[
+        list[str] | None, typer.Option(help="This variant only, again for more; the full method always runs.")
+    ] = None,
+    plant: _Plant = None,
+    cases: Annotated[int, typer.Option(help="Held-out cases; every third is disturbed.", min=3)] = 30,
+    workers: _Workers = 2,
+    fresh: Annotated[bool, typer.Option("--fresh", help="Make every cell again.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Leave out one part of the method at a time, train, and tell what each part is worth, with intervals.
+
+    Every (variant, seed) is a cell stored at once; a killed study goes on where it stopped.
+    """
+    from flows.ablate import AblateOptions, run_ablation
+    from flows.console import show
+    from shopfloor.training.ablations import VARIANTS
+
+    options = AblateOptions(
+        preset=_chosen(preset, preset_file, budget),
+        plant=plant,
+        n_seeds=seeds,
+        variants=tuple(only or VARIANTS),
+        n_cases=cases,
+        n_workers=workers,
+        is_fresh=fresh,
+    )
+    report = run_ablation(options, say=lambda line: typer.echo(line, err=True))
+    show(report, as_json=as_json, text=report.text)
+
+
+def _chosen(name: str, path: Path | None, budget: int | None) -> Preset:
+    from shopfloor.training.ablations import with_budget
+    from shopfloor.training.presets import preset_named, read_preset
+
+    preset = preset_named(name) if path is None else read_preset(path)
+    return preset if budget is None else with_budget(preset, budget)
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands to the command line."""
+    app.command()(ablate)

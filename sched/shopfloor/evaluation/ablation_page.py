@@ -1,0 +1,173 @@
+"""The ablation study as one page: forest of effects, table, learning curves, reward terms. Numbers in, HTML out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from html import escape
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from shopfloor.evaluation.ablation import AblationTable, Effect
+from shopfloor.evaluation.page import figure, page, section, table
+from shopfloor.evaluation.plots import FONT, GREEDY, US
+
+if TYPE_CHECKING:
+    import plotly.graph_objects as go
+
+Cell = Mapping[str, Any]
+LARGEST_RATIO: Final = 4.0
+"""Beyond it a contestant is in the table only, or the others would not be told apart."""
+
+TRANSITIONS: Final = {1: "graduated", 2: "converged", 3: "budget spent"}
+
+
+def render_ablation(found: AblationTable, cells: Sequence[Cell], html: Path) -> Path:
+    """Write the page and return its path.
+
+    Args:
+        cells: What each training remembers: `variant`, `seed`, `history`, `switches`.
+        html: File to write; its folder is made.
+    """
+    trained = [cell for cell in cells if any("stage" in row for row in cell["history"])]
+    body = [
+        section(
+            "What each part is worth",
+            "Avoidable weighted tardiness over the full method's, with 95 % intervals over training seeds and "
+            "cases. Right of the line: worse without the part. Filled: the kept weights; open: the last ones.",
+            figure(forest(found)),
+            _table(found),
+        )
+    ]
+    if trained:
+        body += [
+            section(
+                "Learning",
+                "Validation cost over the tuned rule's, after each evaluation; one line per training, a mark "
+                "where a stage ended.",
+                figure(curves(trained, "ratio", "validation cost / tuned rule's")),
+                figure(curves(trained, "score", "score of the window")),
+                figure(curves(trained, "entropy_weight", "entropy weight")),
+            ),
+            section("How the stages ended", "Per training.", _switches(trained)),
+        ]
+    html.parent.mkdir(parents=True, exist_ok=True)
+    subtitle = f"{len(found.seeds)} training seeds, {found.n_cases} held-out cases, the same noise for all"
+    html.write_text(page(found.title, "".join(body), subtitle=subtitle), encoding="utf-8")
+    return html
+
+
+def forest(found: AblationTable) -> go.Figure:
+    """Draw each contestant's ratio to the full method, calm and disturbed, kept and last weights."""
+    import plotly.graph_objects as go
+
+    drawing = go.Figure()
+    for field, name, colour, symbol in (
+        ("calm", "calm", US, "circle"),
+        ("disturbed", "disturbed", GREEDY, "circle"),
+        ("calm_last", "calm, last weights", US, "circle-open"),
+        ("disturbed_last", "disturbed, last weights", GREEDY, "circle-open"),
+    ):
+        drawn: list[tuple[str, Effect]] = [
+            (line.contestant, effect)
+            for line in reversed(found.lines)
+            if (effect := getattr(line, field)) is not None and effect.high < LARGEST_RATIO
+        ]
+        drawing.add_trace(
+            go.Scatter(
+                x=[effect.ratio for _, effect in drawn],
+                y=[contestant for contestant, _ in drawn],
+                name=name,
+                mode="markers",
+                marker={"size": 9, "color": colour, "symbol": symbol},
+                error_x={
+                    "type": "data",
+                    "symmetric": False,
+                    "array": [effect.high - effect.ratio for _, effect in drawn],
+                    "arrayminus": [effect.ratio - effect.low for _, effect in drawn],
+                    "thickness": 1.2,
+                    "width": 3,
+                },
+                hovertemplate="%{y}: %{x:.3f}<extra>%{fullData.name}</extra>",
+            )
+        )
+    drawing.add_vline(x=1.0, line={"color": "#b3261e", "dash": "dash", "width": 1.5})
+    drawing.update_layout(scattermode="group", xaxis={"title": "cost / full method's"})
+    return _dressed(drawing, 120 + 44 * len(found.lines))
+
+
+def curves(cells: Sequence[Cell], name: str, title: str) -> go.Figure:
+    """Draw one figure of the histories over the decisions played, coloured by variant."""
+    import plotly.graph_objects as go
+    from plotly.colors import qualitative
+
+    variants = list(dict.fromkeys(str(cell["variant"]) for cell in cells))
+    drawing = go.Figure()
+    for cell in cells:
+        rows = [row for row in cell["history"] if "stage" in row and name in row]
+        ends = [TRANSITIONS.get(int(row.get("transition", 0)), "") for row in rows]
+        variant = str(cell["variant"])
+        first = next(other for other in cells if other["variant"] == variant)
+        colour = qualitative.Dark24[variants.index(variant) % len(qualitative.Dark24)]
+        drawing.add_trace(
+            go.Scatter(
+                x=[row["timesteps"] for row in rows],
+                y=[row[name] for row in rows],
+                name=variant,
+                legendgroup=variant,
+                showlegend=cell is first,
+                mode="lines+markers",
+                line={"color": colour, "width": 1.4},
+                marker={"size": [9 if end else 3 for end in ends], "symbol": "diamond"},
+                text=ends,
+                hovertemplate=f"{variant}, seed {cell['seed']}: %{{y:.4f}} %{{text}}<extra></extra>",
+            )
+        )
+    drawing.update_layout(xaxis={"title": "decisions played"}, yaxis={"title": title})
+    return _dressed(drawing, 340)
+
+
+def _dressed(drawing: go.Figure, height: int) -> go.Figure:
+    drawing.update_layout(
+        template="plotly_white",
+        height=height,
+        margin={"l": 10, "r": 20, "t": 34, "b": 40},
+        font=FONT,
+        legend={"orientation": "h", "y": 1.1, "x": 0},
+    )
+    drawing.update_yaxes(automargin=True)
+    return drawing
+
+
+def _table(found: AblationTable) -> str:
+    head = (
+        "contestant", "what is different", "seeds", "calm", "disturbed", "calm, last", "disturbed, last", "score",
+        "on time", "tardiness d", "makespan d",
+    )  # fmt: skip
+    rows = []
+    for line in found.lines:
+        effects = (line.calm, line.disturbed, line.calm_last, line.disturbed_last)
+        cells = (
+            escape(line.contestant),
+            escape(line.meaning),
+            str(line.n_seeds),
+            *("–" if effect is None else _effect(effect) for effect in effects),
+            f"{line.score:.3f}",
+            f"{line.on_time_rate:.1%}",
+            f"{line.mean_tardiness_days:.2f}",
+            f"{line.makespan_days:.1f}",
+        )
+        rows.append(("us" if line is found.lines[0] else "", cells))
+    return table(head, rows, left=frozenset({0, 1}))
+
+
+def _effect(effect: Effect) -> str:
+    text = escape(effect.text())
+    return f"<b>{text}</b>" if effect.is_clear else text
+
+
+def _switches(cells: Sequence[Cell]) -> str:
+    rows = [
+        ("", (escape(str(cell["variant"])), str(cell["seed"]), escape(str(cell.get("switches", "")))))
+        for cell in cells
+    ]
+    return table(("variant", "seed", "stages"), rows, left=frozenset({0, 2}))
