@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from shopfloor.training.tune_rules import TunedRules
     from shopfloor.twin.model import TwinModel
 
-Part = Literal["daily", "kpis", "sizes", "g8", "anchor"]
-PARTS: tuple[Part, ...] = ("daily", "kpis", "g8", "anchor", "sizes")
+Part = Literal["daily", "kpis", "sizes", "g8", "anchor", "presets"]
+PARTS: tuple[Part, ...] = ("daily", "kpis", "g8", "anchor", "sizes", "presets")
 Say = Callable[[str], None]
 
 FACTORIES = ((50, 10), (500, 74))
@@ -116,6 +116,8 @@ class _Bench:
             return self.figures()
         if part == "g8":
             return [self.equal_cpu(*size) for size in FACTORIES]
+        if part == "presets":
+            return [self.presets()]
         return [self.anchor() if part == "anchor" else self.sizes()]
 
     @property
@@ -266,6 +268,22 @@ class _Bench:
         }
         cases = [anchor_case(number) for number in range(self.options.n_anchors)]
         return anchor_report(self.play_all("anchor", cases, players, objective=objective))
+
+    def presets(self) -> PartReport:
+        """Return what each preset of the objective buys on books of the daily suite."""
+        from shopfloor.engine.objective import PRESETS
+        from shopfloor.evaluation import search_players as who
+        from shopfloor.evaluation.search_cases import daily_case
+        from shopfloor.evaluation.search_presets import MOVES, limits_of, presets_report
+
+        twin, _ = self.plant()
+        specs = self.daily_rules().specs
+        players = {"greedy": who.greedy_player()} | {
+            name: who.preset_player(objective, iterations=MOVES, specs=specs, limits=limits_of(name))
+            for name, objective in PRESETS.items()
+        }
+        cases = [daily_case(twin, number) for number in range(self.options.n_presets)]
+        return presets_report(self.play_all("presets", cases, players))
 
     def sizes(self) -> PartReport:
         """Return seconds, memory and gain on larger books, each in a process of its own."""

@@ -17,13 +17,17 @@ class _Part(StrEnum):
     SIZES = "sizes"
     G8 = "g8"
     ANCHOR = "anchor"
+    PRESETS = "presets"
     ALL = "all"
 
 
 def search(
     part: Annotated[
         _Part,
-        typer.Option(help="daily suite, planner's kpis, sizes, g8 (equal CPU), anchor (optimality) or all."),
+        typer.Option(
+            help="daily suite, planner's kpis, sizes, g8 (equal CPU), anchor (optimality), presets (what each "
+            "objective buys) or all."
+        ),
     ] = _Part.ALL,
     cases: Annotated[int | None, typer.Option(help="Cases of the daily suite; default 30.", min=2)] = None,
     seconds: Annotated[

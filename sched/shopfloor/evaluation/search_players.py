@@ -178,6 +178,20 @@ def search_player(
     return Player(name, f"{objective!r}{tuple(specs)!r}{is_guarded}{is_cpu_held}", plan)
 
 
+def preset_player(
+    objective: Objective, *, iterations: int, specs: Sequence[RuleSpec], limits: Limits
+) -> Player:
+    """Return the optimiser with one worker and so many moves, whatever they take: the same plan everywhere."""
+
+    def plan(compiled: Compiled, seed: int) -> tuple[Outcome, dict[str, float | str]]:
+        budget = Budget(iterations=iterations, seconds=math.inf, workers=1)
+        found = optimise(compiled, objective=objective, budget=budget, seed=seed, starts=specs, limits=limits)
+        return found.outcome, {"cost": found.cost, "is_even": float(found.is_even)}
+
+    name = f"search for {objective.name}, {iterations} moves"
+    return Player(name, f"{objective!r}{tuple(specs)!r}{limits!r}", plan)
+
+
 def _cpu_budget(
     compiled: Compiled, objective: Objective, specs: Sequence[RuleSpec], *, seconds: float, workers: int
 ) -> tuple[Budget, tuple[float, float]]:
