@@ -63,6 +63,46 @@ def ablate(
     show(report, as_json=as_json, text=report.text)
 
 
+def tune(
+    trials: Annotated[int, typer.Option(help="Trials of the study altogether.", min=1)] = 30,
+    preset: _PresetName = "small",
+    preset_file: _PresetFile = None,
+    budget: _Budget = None,
+    plant: _Plant = None,
+    study: Annotated[str, typer.Option(help="Name; default made from preset and plant.")] = "",
+    minutes: Annotated[float | None, typer.Option(help="After which no trial begins.", min=0.0)] = None,
+    workers: _Workers = 1,
+    seed: Annotated[int, typer.Option(help="Of all trainings of the study.", min=0)] = 0,
+    storage: Annotated[
+        str | None, typer.Option(help="SQLAlchemy URL of the studies; default the project's database.")
+    ] = None,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="Where the best preset goes; default under home.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Search learning rate, rollout length, discount, GAE, entropy and network with Optuna; pruned on validation.
+
+    Run it again, elsewhere or at once: all processes on one database work on one study.
+    """
+    from flows.console import show
+    from flows.tune import TuneOptions, run_study
+
+    options = TuneOptions(
+        preset=_chosen(preset, preset_file, budget),
+        plant=plant,
+        study=study,
+        n_trials=trials,
+        minutes=minutes,
+        n_workers=workers,
+        seed=seed,
+        storage=storage,
+        output=output,
+    )
+    report = run_study(options, say=lambda line: typer.echo(line, err=True))
+    show(report, as_json=as_json, text=report.text)
+
+
 def _chosen(name: str, path: Path | None, budget: int | None) -> Preset:
     from shopfloor.training.ablations import with_budget
     from shopfloor.training.presets import preset_named, read_preset
@@ -74,3 +114,4 @@ def _chosen(name: str, path: Path | None, budget: int | None) -> Preset:
 def register(app: typer.Typer) -> None:
     """Add the commands to the command line."""
     app.command()(ablate)
+    app.command()(tune)
