@@ -16,6 +16,7 @@ from flows import (
     cli_bench_public,
     cli_bench_search,
     cli_daily,
+    cli_dispatcher,
     cli_explain,
     cli_export,
     cli_learning,
@@ -215,6 +216,7 @@ cli_bench.register(app)
 cli_bench_search.register(cli_bench.bench_app)
 cli_bench_public.register(cli_bench.bench_app)
 cli_daily.register(app)
+cli_dispatcher.register(app, cli_bench.bench_app)
 cli_explain.register(app)
 cli_export.register(app)
 cli_learning.register(app)

@@ -112,7 +112,7 @@ class DispatcherDesk:
             row=self._row,
             key=self._key,
             seen=np.zeros((n_jobs, kernel.SEEN_COLUMNS), np.int64),
-            index=np.zeros(n_jobs),
+            urgency=np.zeros(n_jobs),
             estimates=np.zeros((n_jobs, 2)),
             obs=self.observation,
             mask=self.mask,

@@ -11,7 +11,7 @@ Arrays are those of `Desk`, modified in place. Names and scales stand in `dispat
 from __future__ import annotations
 
 import math
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from shopfloor.domain.open_time import COST_FACTOR, WindowKind
 from shopfloor.engine.dispatcher_observation import INDEX_CLIP, N_JOB, N_MACHINE
@@ -126,13 +126,13 @@ class Desk(NamedTuple):
         row: int64 (window, ROW_COLUMNS), who stands in the window.
         key: float64 (window,), what the window is sorted by.
         seen: int64 (jobs, SEEN_COLUMNS), scratch.
-        index: float64 (jobs,), log-index of a job that may start now.
+        urgency: float64 (jobs,), log-index of a job that may start now.
         estimates: float64 (jobs, 2), completion and open operations, see `estimates`.
         obs: float32 (size of the layout,).
         mask: bool (window + 1,).
         told: float64 (TOLD_COLUMNS,).
         knob: float64 (KNOB_COLUMNS,).
-        rule: int64 (1,), the rule behind `index`.
+        rule: int64 (1,), the rule behind `urgency`.
     """
 
     problem: Problem
@@ -142,7 +142,7 @@ class Desk(NamedTuple):
     row: Ints
     key: Floats
     seen: Ints
-    index: Floats
+    urgency: Floats
     estimates: Floats
     obs: Singles
     mask: Bools
@@ -152,11 +152,12 @@ class Desk(NamedTuple):
 
 
 _STATE = "i1 i1 i2 i2 i2 i1 i1"
+_BANK: Any = BANK_TYPE
 DESK_TYPE = tuple_type(
     Desk,
     [
-        BANK_TYPE.types[0],
-        BANK_TYPE.types[1],
+        _BANK.types[0],
+        _BANK.types[1],
         tuple_type(State, _STATE.split()),
         *["i1", "i2", "f1", "i2", "f1", "f2", "s1", "b1", "f1", "f1", "i1"],
     ],
@@ -233,12 +234,12 @@ def _find_legal(desk: Desk, w: int) -> int:
         other = desk.seen[job, SEEN_OP]
         if other < 0:
             found += 1
-        elif index < desk.index[job] or (index == desk.index[job] and op > other):
+        elif index < desk.urgency[job] or (index == desk.urgency[job] and op > other):
             continue
         desk.seen[job, SEEN_OP] = op
         desk.seen[job, SEEN_PAIR] = pair
         desk.seen[job, SEEN_RANK] = RANK_LEGAL
-        desk.index[job] = index
+        desk.urgency[job] = index
     return found
 
 
@@ -362,7 +363,7 @@ def _show_jobs(desk: Desk, n: int, at: int) -> None:
     best = -1e18
     for place in range(n):
         if desk.row[place, ROW_PAIR] >= 0:
-            best = max(best, desk.index[desk.row[place, ROW_JOB]])
+            best = max(best, desk.urgency[desk.row[place, ROW_JOB]])
     for place in range(desk.row.shape[0]):
         out = desk.obs[at + N_JOB * place : at + N_JOB * (place + 1)]
         job = desk.row[place, ROW_JOB]
@@ -394,7 +395,7 @@ def _show_jobs(desk: Desk, n: int, at: int) -> None:
         out[4] = squash(setup) / 3.0
         out[5] = squash(problem.op_work[op, WORK_AFTER] / scale) / 3.0
         out[6] = 1.0 - 0.5 * rank
-        out[7] = clip(desk.index[job] - best, -INDEX_CLIP, 0.0) / INDEX_CLIP if pair >= 0 else -1.0
+        out[7] = clip(desk.urgency[job] - best, -INDEX_CLIP, 0.0) / INDEX_CLIP if pair >= 0 else -1.0
 
 
 @outlined

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import torch
-from sb3_contrib import MaskablePPO
+from stable_baselines3.common.base_class import BaseAlgorithm
 from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.logger import KVWriter
 
@@ -162,7 +162,7 @@ class CurveWriter(KVWriter):
         """Nothing is held."""
 
 
-def store(checkpoint: Checkpoint, model: MaskablePPO, state: TrainingState) -> None:
+def store(checkpoint: Checkpoint, model: BaseAlgorithm, state: TrainingState) -> None:
     """Store everything needed to go on."""
     checkpoint.save_tensors(
         PIECE,
@@ -178,7 +178,7 @@ def store(checkpoint: Checkpoint, model: MaskablePPO, state: TrainingState) -> N
     )
 
 
-def restore(checkpoint: Checkpoint, model: MaskablePPO) -> TrainingState:
+def restore(checkpoint: Checkpoint, model: BaseAlgorithm) -> TrainingState:
     """Bring a model to where an earlier, killed training stopped; a fresh state where there was none."""
     stored = checkpoint.load_tensors(PIECE)
     if stored is None:

@@ -32,6 +32,7 @@ from shopfloor.envs.dispatcher_vec import DispatcherVec, subprocesses
 from shopfloor.policies.dispatcher_model import DispatcherModel
 from shopfloor.policies.dispatcher_play import DispatcherPlayer
 from shopfloor.policies.dispatcher_policy import DispatcherPolicy
+from shopfloor.policies.model import Fact
 from shopfloor.training.checkpoint import Checkpoint, TrainingKey, open_checkpoint
 from shopfloor.training.dispatcher_callbacks import (
     CurveWriter,
@@ -199,7 +200,7 @@ def _result(
     preset: DispatcherPreset,
     checkpoint: Checkpoint,
 ) -> TrainedDispatcher:
-    facts = {
+    facts: dict[str, Fact] = {
         "preset": preset.exercise,
         "config_hash": preset.config_hash(),
         "seed": checkpoint.key.seed,
