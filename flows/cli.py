@@ -96,7 +96,11 @@ def analyse(as_of: AsOf = None, as_json: Json = False) -> None:
 @app.command()
 def weekly(
     preset: Annotated[
-        str | None, typer.Option(help="Training preset: tiny, small, full; default SHOPFLOOR_PRESET.")
+        str | None,
+        typer.Option(help="Training preset: tiny, small, standard, full; default SHOPFLOOR_PRESET."),
+    ] = None,
+    preset_file: Annotated[
+        Path | None, typer.Option(help="Preset as a JSON file in its place; `tune` writes one.")
     ] = None,
     seed: Seed = None,
     as_of: AsOf = None,
@@ -110,7 +114,12 @@ def weekly(
 
     with progress_bars() as listen:
         report = run_weekly(
-            preset=preset, seed=seed, as_of=instant_option(as_of), is_fresh=fresh, listen=listen
+            preset=preset,
+            seed=seed,
+            as_of=instant_option(as_of),
+            is_fresh=fresh,
+            preset_file=preset_file,
+            listen=listen,
         )
     show(report, as_json=as_json, text=report.text)
 

@@ -6,6 +6,7 @@ import logging
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from flows.services import is_answering
@@ -24,13 +25,20 @@ def run_weekly(
     seed: int | None,
     as_of: datetime | None,
     is_fresh: bool = False,
+    preset_file: Path | None = None,
     listen: Listener | None = None,
 ) -> WeeklyReport:
     """Run the weekly cycle now; `listen` hears of its progress."""
     from flows.artifacts import listening
     from flows.weekly import weekly_cycle
 
-    parameters = {"preset": preset, "seed": seed, "as_of": as_of, "is_fresh": is_fresh}
+    parameters = {
+        "preset": preset,
+        "seed": seed,
+        "as_of": as_of,
+        "is_fresh": is_fresh,
+        "preset_file": preset_file,
+    }
     with listening(listen):
         report: WeeklyReport = run_flow(weekly_cycle, parameters)
     return report

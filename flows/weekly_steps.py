@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from flows.artifacts import Progress
 from flows.context import RunContext, git_sha
 from flows.cycle import Cycle
+from flows.cycle_preset import preset_of
 from flows.steps import step
 
 if TYPE_CHECKING:
@@ -59,13 +60,12 @@ def tune_dispatching_rules(run: RunContext, cycle: Cycle, twin: TwinModel, progr
     """Tune every dispatching rule to this plant, on training instances only."""
     from shopfloor.engine.arrays import compile_instance
     from shopfloor.training.bank import training_data
-    from shopfloor.training.presets import preset_named
     from shopfloor.training.tune_rules import TunedRules, tune_rules
 
     if (rows := cycle.recall("tuned_rules")) is not None:
         return TunedRules.from_rows(rows)
     with run.timed("tune rules"):
-        preset = preset_named(cycle.request.preset)
+        preset = preset_of(cycle)
         data = training_data(twin, preset, seed=run.seed)
         problems = [compile_instance(instance) for instance in data.training[: preset.tune.n_instances]]
         tuned = tune_rules(
@@ -112,11 +112,10 @@ def train_candidate(
     from shopfloor.data.snapshot import open_snapshot
     from shopfloor.tracking.runs import DataUsed, RunRequest, start_run
     from shopfloor.training.bank import training_data
-    from shopfloor.training.presets import preset_named
     from shopfloor.training.train import train
 
     snapshot = open_snapshot(run.folders.snapshots / str(cycle.recall("snapshot")))
-    preset = preset_named(cycle.request.preset)
+    preset = preset_of(cycle)
     request = RunRequest(
         EXPERIMENT, cycle.cycle_id, tags=_lineage(cycle, snapshot), resume_run_id=cycle.recall("mlflow_run")
     )
