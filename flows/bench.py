@@ -78,7 +78,7 @@ def run_bench(*, n_cases: int, n_samples: int) -> BenchTable:
 
     settings = read_settings()
     folders = Folders(settings.home_dir)
-    facts, cycle = _last_cycle(folders)
+    facts, cycle = last_cycle()
     snapshot = open_snapshot(folders.snapshots / facts["snapshot"])
     twin = fit_twin(snapshot.frames(), as_of=snapshot.as_of, plant_tz=settings.plant_tz)
     suite = frozen_suite(twin, n_cases, seed=SUITE_SEED)
@@ -88,8 +88,13 @@ def run_bench(*, n_cases: int, n_samples: int) -> BenchTable:
     return BenchTable(f"{named[:12]} of snapshot {facts['snapshot']}, {len(suite)} cases", *_rows(scores))
 
 
-def _last_cycle(folders: Folders) -> tuple[dict[str, Any], Path]:
-    for path in sorted(folders.cycles.glob("*/cycle.json"), reverse=True):
+def last_cycle() -> tuple[dict[str, Any], Path]:
+    """Return what the last weekly cycle with a candidate remembers, and its folder.
+
+    Raises:
+        RefusedInput: There is none.
+    """
+    for path in sorted(Folders(read_settings().home_dir).cycles.glob("*/cycle.json"), reverse=True):
         facts = json.loads(path.read_text())["facts"]
         if "tuned_rules" in facts and (path.parent / "candidate").exists():
             return facts, path.parent

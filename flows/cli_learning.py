@@ -103,6 +103,25 @@ def tune(
     show(report, as_json=as_json, text=report.text)
 
 
+def episode(
+    by: Annotated[
+        str, typer.Option(help="Who dispatches: a rule (FIFO, SPT, EDD, ATC, ATCS ...), or candidate.")
+    ] = "ATCS",
+    case: Annotated[int, typer.Option(help="Held-out case; every third is disturbed.", min=0)] = 0,
+    plant: _Plant = None,
+    gantt: Annotated[Path | None, typer.Option(help="Also draw what happened, as one HTML file.")] = None,
+    preset: _PresetName = "small",
+    as_json: Json = False,
+) -> None:
+    """Play one episode and show its key figures, its weighted score against the reference rule, and its Gantt."""
+    from flows.console import show
+    from flows.episode import play_episode
+    from shopfloor.training.presets import preset_named
+
+    report = play_episode(by, case, plant=plant, score=preset_named(preset).score, gantt=gantt)
+    show(report, as_json=as_json, text=report.text)
+
+
 def _chosen(name: str, path: Path | None, budget: int | None) -> Preset:
     from shopfloor.training.ablations import with_budget
     from shopfloor.training.presets import preset_named, read_preset
@@ -114,4 +133,5 @@ def _chosen(name: str, path: Path | None, budget: int | None) -> Preset:
 def register(app: typer.Typer) -> None:
     """Add the commands to the command line."""
     app.command()(ablate)
+    app.command()(episode)
     app.command()(tune)

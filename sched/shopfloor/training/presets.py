@@ -1,5 +1,5 @@
 """Every knob of training, in frozen presets with names: `tiny` for tests, `small` for two minutes, `standard`
-for twenty, `full`.
+for twenty with all of a weekly cycle, `full`.
 
 Values are from measurements on a 74-machine plant with about 440 open operations; where one looks odd its
 field says why. A preset never holds a seed, a path or data: those are arguments of `train`.
@@ -242,10 +242,10 @@ PRESETS: Final = {
         n_training=480,
         n_validation=120,
         tune=TunePreset(n_instances=60, n_trials=90, n_refinements=40),
-        labels=LabelsPreset(n_episodes=1200, label_share=0.35),
+        labels=LabelsPreset(n_episodes=1600, label_share=0.35),
         warm_start=WarmStartPreset(n_epochs=24),
         curriculum=CurriculumPreset(
-            stage1_steps=131_072, stage2_steps=393_216, evaluate_every=32_768, window=60, patience=5
+            stage1_steps=196_608, stage2_steps=589_824, evaluate_every=49_152, window=60, patience=5
         ),
     ),
     "full": Preset(
