@@ -11,7 +11,7 @@ from shopfloor.engine.dispatch import dispatch, quick_cost
 from shopfloor.engine.observation import REWARD_TERMS
 from shopfloor.engine.rules import Rule, RuleSpec
 from shopfloor.engine.scenario import Disturbances
-from shopfloor.envs.markov_game import StationGame
+from shopfloor.envs.markov_game import StationGame, idle_where_illegal
 from shopfloor.envs.rewards import RewardWeights, rule_totals
 from shopfloor.envs.scenarios import EpisodeStream
 
@@ -167,6 +167,14 @@ def test_what_each_term_paid_adds_up_to_the_returns() -> None:
     assert tuple(parts) == REWARD_TERMS
     assert ended * sum(parts.values()) == pytest.approx(total, rel=1e-4, abs=1e-4)
     assert env.reward_parts() == {}
+
+
+def test_illegal_choices_of_either_head_and_the_same_candidate_twice_are_idling() -> None:
+    mask = np.zeros((5, 22), dtype=bool)
+    mask[:, [0, 1, 10, 11, 12, 21]] = True
+    asked = np.array([[0, 1], [5, 1], [0, 7], [1, 1], [10, 10]])
+    assert idle_where_illegal(asked, mask).tolist() == [[0, 1], [10, 1], [0, 10], [1, 10], [10, 10]]
+    assert asked.tolist()[1] == [5, 1]
 
 
 def test_an_illegal_first_choice_is_idling_and_costs_its_penalty() -> None:

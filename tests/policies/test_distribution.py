@@ -5,11 +5,13 @@ import math
 import pytest
 import torch
 
-from shopfloor.policies.distribution import IDLE, N_CHOICES, MaskedPairDistribution
+from shopfloor.policies.distribution import AS_DESIGNED, IDLE, N_CHOICES, Choice, MaskedPairDistribution
 
 
-def distribution(logits: torch.Tensor, mask: torch.Tensor) -> MaskedPairDistribution:
-    return MaskedPairDistribution().proba_distribution(logits, mask)
+def distribution(
+    logits: torch.Tensor, mask: torch.Tensor, choice: Choice = AS_DESIGNED
+) -> MaskedPairDistribution:
+    return MaskedPairDistribution(choice).proba_distribution(logits, mask)
 
 
 def random_rows(n: int, seed: int) -> tuple[torch.Tensor, torch.Tensor]:
@@ -21,8 +23,12 @@ def random_rows(n: int, seed: int) -> tuple[torch.Tensor, torch.Tensor]:
     return logits, mask
 
 
-def enumerated(logits: list[float], mask: list[bool]) -> dict[tuple[int, int], float]:
+def enumerated(
+    logits: list[float], mask: list[bool], choice: Choice = AS_DESIGNED
+) -> dict[tuple[int, int], float]:
     """Joint probabilities worked out with plain floats."""
+    if not choice.has_mask:
+        mask = [True] * len(mask)
 
     def softmax(values: list[float], legal: list[bool]) -> list[float]:
         if not any(legal):
@@ -33,23 +39,29 @@ def enumerated(logits: list[float], mask: list[bool]) -> dict[tuple[int, int], f
 
     joint = {}
     for a, p in enumerate(softmax(logits[:N_CHOICES], mask[:N_CHOICES])):
-        legal = [ok and not (i == a and a != IDLE) for i, ok in enumerate(mask[N_CHOICES:])]
+        legal = [
+            ok and not (choice.has_exclusion and i == a and a != IDLE)
+            for i, ok in enumerate(mask[N_CHOICES:])
+        ]
         for b, q in enumerate(softmax(logits[N_CHOICES:], legal)):
             joint[(a, b)] = p * q
     return joint
 
 
-def test_log_probability_and_entropy_equal_enumeration() -> None:
+@pytest.mark.parametrize(
+    "choice", [Choice(), Choice(has_mask=False), Choice(has_exclusion=False), Choice(False, False)]
+)
+def test_log_probability_and_entropy_equal_enumeration(choice: Choice) -> None:
     logits, mask = random_rows(60, seed=1)
-    dist = distribution(logits, mask)
+    dist = distribution(logits, mask, choice)
     table, entropy = dist.probabilities(), dist.entropy()
     for row in range(60):
-        joint = enumerated(logits[row].tolist(), mask[row].tolist())
+        joint = enumerated(logits[row].tolist(), mask[row].tolist(), choice)
         assert sum(joint.values()) == pytest.approx(1.0)
         for pair, p in joint.items():
             assert table[row, pair[0], pair[1]].item() == pytest.approx(p, abs=1e-6)
         likeliest = max(joint, key=lambda pair: joint[pair])
-        one = distribution(logits[row : row + 1], mask[row : row + 1])
+        one = distribution(logits[row : row + 1], mask[row : row + 1], choice)
         log_p = one.log_prob(torch.tensor([likeliest])).item()
         assert log_p == pytest.approx(math.log(joint[likeliest]), abs=1e-5)
         expected = -sum(p * math.log(p) for p in joint.values() if p > 0)
@@ -110,3 +122,13 @@ def test_sample_frequencies_follow_the_joint_table() -> None:
     actions = dist.sample()
     count = torch.bincount(actions[:, 0] * N_CHOICES + actions[:, 1], minlength=N_CHOICES**2) / n
     assert (count - dist.probabilities()[0].flatten()).abs().max() < 0.01
+
+
+def test_the_mode_is_the_likeliest_choice_of_each_head_under_its_own_rules() -> None:
+    logits = torch.zeros(1, 22)
+    logits[0, 4], logits[0, N_CHOICES + 4], logits[0, N_CHOICES + 7] = 3.0, 9.0, 5.0
+    mask = torch.ones(1, 22, dtype=torch.bool)
+    mask[0, 4] = False
+    assert distribution(logits, mask, Choice(has_mask=False)).mode().tolist() == [[4, 7]]
+    assert distribution(logits, mask, Choice(has_exclusion=False)).mode()[0, 1].item() == 4
+    assert distribution(logits, mask, Choice(False, False)).mode().tolist() == [[4, 4]]

@@ -49,21 +49,19 @@ _MAX_EMPTY: Final = 1000
 
 
 def idle_where_illegal(actions: Ints, mask: Bools) -> Ints:
-    """Return the actions with head 1's illegal choices made idle.
+    """Return the actions with illegal choices made idle; head 2's is illegal too where head 1 took it.
 
-    Idling where that is not possible either becomes the rule's best candidate in the engine, and an illegal
-    choice of head 2 does nothing there; each counts as idle or invalid.
+    Each counts as idle or invalid in the engine. Where head 1 may not idle either, the rule's best candidate
+    is started there. Without a second machine to serve, head 2's choice means nothing.
 
     Args:
         actions: int64 (envs, 2).
         mask: bool (envs, 22).
     """
-    is_legal = np.take_along_axis(mask, actions[:, :1], axis=1)[:, 0]
-    if is_legal.all():
-        return actions
-    repaired = actions.copy()
-    repaired[~is_legal, 0] = IDLE
-    return repaired
+    heads = mask.reshape(-1, N_HEADS, N_ACTIONS)
+    is_legal = np.take_along_axis(heads, actions[:, :, None], axis=2)[:, :, 0]
+    is_legal[:, 1] &= (actions[:, 0] != actions[:, 1]) | (actions[:, 1] == IDLE)
+    return actions if is_legal.all() else np.where(is_legal, actions, IDLE)
 
 
 class StationGame(VecEnv):

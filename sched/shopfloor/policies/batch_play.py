@@ -46,13 +46,18 @@ def play_cases(
     """
     if isinstance(spec, RuleSpec) or choice == AS_DESIGNED:
         return [dispatch(case.problem, spec, scenario=case.scenario) for case in cases]
-    return _side_by_side(cases, spec, choice, disturbances)
+    return play_side_by_side(cases, spec, choice=choice, disturbances=disturbances)
 
 
 @torch.no_grad()
-def _side_by_side(
-    cases: Sequence[PlayCase], spec: ActorSpec, choice: Choice, disturbances: Disturbances | None
+def play_side_by_side(
+    cases: Sequence[PlayCase],
+    spec: ActorSpec,
+    *,
+    choice: Choice,
+    disturbances: Disturbances | None = None,
 ) -> list[Outcome]:
+    """Return what happens in every case, all of them stepped together; arguments as in `play_cases`."""
     if not cases:
         return []
     engine = BatchEngine(

@@ -76,8 +76,8 @@ class WarmStartPreset(_Frozen):
 class MethodPreset(_Frozen):
     """Parts of the method that need code of their own to be left out; the others are numbers elsewhere.
 
-    With `has_mask` off every entry may be chosen: an illegal first choice idles where idling is possible, an
-    illegal second one does nothing, and both cost the idle-or-invalid penalty.
+    Without mask every entry may be chosen, without exclusion both heads the same candidate: what is illegal
+    then is idling where idling is possible, and costs the idle-or-invalid penalty.
     """
 
     has_mask: bool = Field(default=True, description="illegal choices have probability 0")
