@@ -139,6 +139,8 @@ def train_dispatcher(
                 costs = [quick_cost(book, player.plan(book)) for book in validation]
                 return fsum(costs) / len(costs) / max(reference, 1e-9)
 
+            assert isinstance(model.policy, DispatcherPolicy)
+            score(model.policy)  # the kernels are compiled here, before anybody counts seconds
             listener = DispatcherCallback(
                 preset,
                 state,
@@ -154,7 +156,6 @@ def train_dispatcher(
             model.logger.close()
         finally:
             env.close()
-        assert isinstance(model.policy, DispatcherPolicy)
         model.policy.load_state_dict(state.best)
         return _result(exported(model.policy, tuned.best, preset), tuned, state, preset, checkpoint)
 
