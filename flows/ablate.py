@@ -5,7 +5,9 @@ Wiring only: the variants are `training.ablations`, the judging is `evaluation.a
 
 from __future__ import annotations
 
+import csv
 import hashlib
+import io
 import json
 import logging
 import time
@@ -115,6 +117,7 @@ def run_ablation(options: AblateOptions, *, say: Say) -> AblationReport:
     table = _table(options, cells, failures)
     folder = requests[0].study
     (folder / "ablation.csv").write_text(table.csv())
+    (folder / "history.csv").write_text(_history_text(cells))
     (folder / "ablation.json").write_text(json.dumps(table.as_dict(), indent=1))
     page = render_ablation(
         table, cells, read_settings().home_dir / "public" / "reports" / f"ablation-{folder.name}.html"
@@ -190,6 +193,22 @@ def _outcome(request: CellRequest) -> str:
         return " failed"
     ratio = read_cell(request).get("validation_ratio")
     return "" if ratio is None else f" validation {float(ratio):.3f} of the tuned rule"
+
+
+def _history_text(cells: Sequence[dict[str, Any]]) -> str:
+    """Return every evaluation of every training as CSV: the log as a table."""
+    rows = [
+        {"variant": cell["variant"], "seed": cell["seed"], **row}
+        for cell in cells
+        for row in cell["history"]
+        if "stage" in row
+    ]
+    names = list(dict.fromkeys(name for row in rows for name in row)) or ["variant", "seed"]
+    out = io.StringIO()
+    writer = csv.DictWriter(out, names, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return out.getvalue()
 
 
 def _table(

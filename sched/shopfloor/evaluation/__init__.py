@@ -5,7 +5,7 @@ Order of reading: `contestant.py` (who competes), `scoring.py` (on the suite), `
 own weeks), `stress.py` (when things go wrong), `evidence.py` (all numbers of one judgement), `bar.py`,
 `criteria.py`, `gate.py` (the verdict), `report.py`, `plots.py` (the page), `evaluate.py` (all in one call).
 `search_*.py` bench the optimiser: cases, players, stored rows, goals, the planner's figures, presets, bounds,
-large books.
+large books. `ablation.py` and `ablation_page.py` tell what each part of the learning is worth.
 
 Invariants: contestants always meet on the same instances and the same noise; a stored score is never compared
 with a fresh one; the gate sees numbers only and runs no solver; a sampled search on a case with a hidden

@@ -5,10 +5,11 @@ Floor 5: imports everything below; the door to torch, SB3 and Optuna (with `envs
 Map: `train.py` is the table of contents; `presets.py` holds every knob; `bank.py` draws the instances;
 `tune_rules.py`, `labels.py`, `warm_start.py`, `ppo.py` are the steps; `agent_buffer.py` credits each station;
 `curriculum.py` decides about stages; `validation.py` scores a policy against the tuned rule; `checkpoint.py`
-makes each step survive a kill.
+makes each step survive a kill; `ablations.py` leaves one part out; `tune_study.py` searches the knobs with Optuna.
 
 Invariants: the same inputs, preset and seed give the same weights on one thread; a step never sees held-out
 instances; fine-tuning keeps or improves the validation score, never lowers it.
 
-A new step: its module, its piece in `checkpoint.py`, one line in `train.py`.
+An ablation is one line in `ablations.py`; a knob to search is one in `tune_study.suggest`. All of it, figure by
+figure: `docs/learning.md`. A new step: its module, its piece in `checkpoint.py`, one line in `train.py`.
 """
