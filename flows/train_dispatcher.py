@@ -26,7 +26,7 @@ class DispatcherRequest:
     Attributes:
         exercise: toy, dependency, time, medium or production.
         seed: Of every random draw.
-        budget: Factor of the preset's steps, > 0.
+        budget: Factor of the preset's steps, > 0; below 1 also of the tuned rules' trials.
         books: Where production's books come from: the default plant's twin, or a drawn shop of its size.
         n_processes: Environments in processes of their own; 0 = all in this one.
         is_fresh: Forget an unfinished or finished training of the same kind.
@@ -131,8 +131,10 @@ def preset_of(request: DispatcherRequest) -> DispatcherPreset:
 
     preset = dispatcher_preset(request.exercise)
     steps = max(preset.n_envs * preset.n_steps, round(preset.total_steps * request.budget))
-    every = max(1, round(preset.evaluate_every * min(1.0, request.budget)))
-    return preset.model_copy(update={"total_steps": steps, "evaluate_every": every})
+    less = min(1.0, request.budget)
+    every = max(1, round(preset.evaluate_every * less))
+    tune = preset.tune.model_copy(update={"n_trials": max(3, round(preset.tune.n_trials * less))})
+    return preset.model_copy(update={"total_steps": steps, "evaluate_every": every, "tune": tune})
 
 
 def books_of(request: DispatcherRequest, settings: Settings) -> Drawn | None:

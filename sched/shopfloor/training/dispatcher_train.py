@@ -152,6 +152,8 @@ def train_dispatcher(
             )
             left = preset.total_steps - state.timesteps
             if left > 0:
+                begins = preset.job_limit(state.timesteps / preset.total_steps, exercise.max_operations)
+                env.env_method("set_job_limit", begins)  # the first books are drawn before any callback
                 model.learn(left, callback=listener, reset_num_timesteps=not state.timesteps)
             model.logger.close()
         finally:
