@@ -165,7 +165,7 @@ def _with_repairs(problem: Problem, now: int, down: Ints, outlook: Outlook) -> P
         return problem
     cal_of = problem.cal_of.copy()
     starts, ends, cums = [problem.cal_start], [problem.cal_end], [problem.cal_cum]
-    lengths = []
+    lengths: list[int] = []
     for machine in down:
         calendar = problem.cal_of[machine, 0]
         lo, hi = problem.cal_off[calendar], problem.cal_off[calendar + 1]
