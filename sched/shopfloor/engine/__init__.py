@@ -7,7 +7,8 @@ says what really happens; `dispatch.py` runs a whole plan. The best plan of a bu
 starts at the plans of `portfolio.py` and runs the chains of `search.py` on the arrays of `search_state.py`
 towards an `objective.py`; `held_plan.py` keeps a plan in force; `disjunctive.py` improves a plan of an
 always-open shop. `batch.py` runs many episodes step by step for learning; `observation.py` names what a policy
-sees. `kernel/` holds the njit functions and nothing else.
+sees. `dispatcher_desk.py` asks one dispatcher for the whole plant job by job: its numbers are named in
+`dispatcher_observation.py` and worked out in `dispatcher_kernel.py`, which calls the kernels. `kernel/` holds the other njit functions and nothing else.
 
 Invariants: times are integer minutes since the instance's epoch; all events of one instant are applied
 before any decision; a rule or a policy sees nominal minutes only; a random draw depends on (seed, who,
