@@ -10,13 +10,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, Final, NamedTuple
 
-from shopfloor.domain.errors import ShopfloorError
+from shopfloor.domain.errors import RefusedInput
 from shopfloor.training.presets import LITERAL_REWARD, CurriculumPreset, Preset
 
 FULL: Final = "full"
 
 
-class UnknownVariant(ShopfloorError, KeyError):
+class UnknownVariant(RefusedInput):
     """No ablation has that name."""
 
 

@@ -14,14 +14,14 @@ from typing import Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from shopfloor.domain.errors import ShopfloorError
+from shopfloor.domain.errors import RefusedInput
 
 
-class UnknownPreset(ShopfloorError, KeyError):
+class UnknownPreset(RefusedInput):
     """No preset has that name."""
 
 
-class InvalidPreset(ShopfloorError, ValueError):
+class InvalidPreset(RefusedInput):
     """A preset file cannot be read, or a knob in it is unknown or out of its range."""
 
 

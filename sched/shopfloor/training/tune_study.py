@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any, Final
 import optuna
 from optuna.trial import FrozenTrial, TrialState
 
-from shopfloor.domain.errors import ShopfloorError
+from shopfloor.domain.errors import RefusedInput, ShopfloorError
 from shopfloor.training.bank import TrainingData
 from shopfloor.training.presets import Preset
 from shopfloor.training.train import Groundwork, train
@@ -45,11 +45,11 @@ LEARNING_RATE_FALL: Final = 10.0
 """The learning rate of a stage ends at this fraction of where it began."""
 
 
-class StudyMismatch(ShopfloorError, ValueError):
+class StudyMismatch(RefusedInput):
     """The study was begun with another preset, plant or seed: its trials say nothing about this one."""
 
 
-class NoTrial(ShopfloorError, ValueError):
+class NoTrial(RefusedInput):
     """No trial has come to an end yet."""
 
 
