@@ -103,5 +103,5 @@ def test_slots_that_do_not_wait_leave_no_startable_work_of_their_line_lying() ->
     waited = follow(compiled, plan, scenario=scenario)
     taken = follow(compiled, plan, scenario=scenario, waits=False)
     assert np.array_equal(waited.slot, taken.slot)
-    order = [np.argsort(outcome.start, kind="stable") for outcome in (waited, taken)]
-    assert not np.array_equal(*order)
+    first, second = (np.argsort(outcome.start, kind="stable") for outcome in (waited, taken))
+    assert not np.array_equal(first, second)
