@@ -6,6 +6,9 @@ a time: starts at different centres at one instant do not touch each other, so n
 stays small. What has one possible outcome is done on the way.
 
 Arrays are those of `Desk`, modified in place. Names and scales stand in `dispatcher_observation.py`.
+
+All of it is one file on purpose: numba's cache notices an edit only in the file of the entry, and only `kernel/`
+and `layout.py` have a folder per version. Who changes a number imported from elsewhere touches this file too.
 """
 
 from __future__ import annotations
