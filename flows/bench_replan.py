@@ -90,8 +90,12 @@ class ReplanReport:
         }
 
 
-def run_bench_replan(options: ReplanOptions, *, say: Say) -> ReplanReport:
+def run_bench_replan(options: ReplanOptions, *, say: Say, home: Path | None = None) -> ReplanReport:
     """Play everybody on every case, and compare.
+
+    Args:
+        say: Hears what is going on, with the time left.
+        home: Where rows are kept; None = the settings' home.
 
     Raises:
         RefusedInput: The model in the folder is a rule and not a policy.
@@ -100,13 +104,13 @@ def run_bench_replan(options: ReplanOptions, *, say: Say) -> ReplanReport:
     from shopfloor.evaluation.search_rows import RowStore
 
     began = time.monotonic()
-    path = read_settings().home_dir / "bench" / STORE
+    path = (home or read_settings().home_dir) / "bench" / STORE
     if options.is_fresh:
         path.unlink(missing_ok=True)
     store = RowStore(path)
     plant = choose_plant(options.plant)
     twin = twin_of(plant)
-    rules, policy = _learned(plant, twin, options.model, say)
+    rules, policy = _learned(store, plant, twin, options.model, say)
     cases = _cases(twin, options.n_cases)
     moves = _moves(store, cases[0], rules[0], options.budgets_ms)
     everybody = players(rules, policy, moves, are_all=options.are_all)
@@ -124,7 +128,7 @@ def _cases(twin: TwinModel, n_cases: int) -> list[SuiteCase]:
 
 
 def _learned(
-    plant: PlantChoice, twin: TwinModel, model: Path | None, say: Say
+    store: RowStore, plant: PlantChoice, twin: TwinModel, model: Path | None, say: Say
 ) -> tuple[tuple[RuleSpec, ...], ActorSpec | None]:
     """Return the best tuned rules, and the policy if there is one."""
     from shopfloor.engine.actor import ActorSpec
@@ -137,7 +141,7 @@ def _learned(
         rules = TunedRules.from_rows(facts["tuned_rules"]).specs
         folder = model or cycle / "candidate"
     else:
-        rules = _tuned(twin, say)
+        rules = _tuned(store, plant, twin, say)
     if folder is None:
         return rules[:N_RULES], None
     spec = load_bundle(folder).spec()
@@ -148,16 +152,24 @@ def _learned(
     return rules[:N_RULES], None
 
 
-def _tuned(twin: TwinModel, say: Say) -> tuple[RuleSpec, ...]:
+def _tuned(store: RowStore, plant: PlantChoice, twin: TwinModel, say: Say) -> tuple[RuleSpec, ...]:
+    """Return rules tuned to a plant that has had no weekly cycle; they are tuned once per home."""
     from shopfloor.engine.arrays import compile_instance
+    from shopfloor.engine.kernel_cache import kernel_hash
     from shopfloor.training.presets import TunePreset
-    from shopfloor.training.tune_rules import tune_rules
+    from shopfloor.training.tune_rules import TunedRules, tune_rules
     from shopfloor.twin.bank import training_bank
 
+    key = f"rules-{plant.identity}-{kernel_hash()}"
+    known = store.get(key)
+    if known is not None:
+        return TunedRules.from_rows(known["rules"]).specs
     say("rules: tuning on 12 training instances")
     bank = [compile_instance(item) for item in training_bank(twin, range(TUNING_SEED, TUNING_SEED + 12))]
     budget = TunePreset(n_instances=len(bank), n_trials=40, n_refinements=15)
-    return tune_rules(bank, budget=budget, seed=0).specs
+    tuned = tune_rules(bank, budget=budget, seed=0)
+    store.add({"key": key, "rules": tuned.as_rows()})
+    return tuned.specs
 
 
 def _moves(store: RowStore, case: SuiteCase, rule: RuleSpec, budgets_ms: Sequence[float]) -> dict[str, int]:

@@ -7,6 +7,7 @@ own weeks), `stress.py` (when things go wrong), `evidence.py` (all numbers of on
 `search_*.py` bench the optimiser: cases, players, stored rows, goals, the planner's figures, presets, bounds,
 large books. `ablation.py` and `ablation_page.py` tell what each part of the learning is worth.
 `milestones.py` and `milestones_goals.py` hold the single dispatcher against random, greedy and tuned rules.
+`replanning.py` plans again while a shop runs; `replan_bench.py` holds that against who decides alone.
 
 Invariants: contestants always meet on the same instances and the same noise; a stored score is never compared
 with a fresh one; the gate sees numbers only and runs no solver; a sampled search on a case with a hidden

@@ -13,6 +13,7 @@ References:
 
 from __future__ import annotations
 
+import math
 import time
 from collections import Counter
 from collections.abc import Mapping
@@ -30,6 +31,7 @@ from shopfloor.engine.known_world import Known, Outlook, known_now, require_plai
 from shopfloor.engine.layout import OpStatus
 from shopfloor.engine.objective import PRESETS, Objective
 from shopfloor.engine.optimise import plan_cost
+from shopfloor.engine.portfolio import fitted_rules
 from shopfloor.engine.rules import RuleSpec
 from shopfloor.engine.scenario import Disturbances, Scenario, realise
 from shopfloor.engine.search import Chain
@@ -38,6 +40,9 @@ from shopfloor.engine.short_search import chain_from, improved
 
 DEVIATION = 30
 """An operation that ends so many minutes off what was planned is an event."""
+
+FIRST_TRIES = 100
+"""Rules that the plan of the morning tries."""
 
 FUTURES = 1 << 41
 """Seeds of sampled futures begin here, far from those of scenarios."""
@@ -51,7 +56,6 @@ class When(StrEnum):
     ALWAYS = "always"
     EVENTS = "events"
     ARRIVALS = "arrivals"
-    ONCE = "once"
 
 
 @dataclass(frozen=True)
@@ -67,6 +71,8 @@ class ReplanSettings:
         n_futures: Futures on which plan, rule and policy meet at each planning; 0 = the search's plan it is.
         objective: Of the search.
         heat: Factor on the search's temperatures.
+        first_moves: Of the first planning, which also fits the rule to what is known: the plan of the morning;
+            0 = the first planning is like every other.
     """
 
     moves: int
@@ -77,6 +83,7 @@ class ReplanSettings:
     n_futures: int = 0
     objective: Objective = PRESETS["tardiness"]
     heat: float = 1.0
+    first_moves: int = 0
 
 
 @dataclass
@@ -86,8 +93,9 @@ class Account:
     Attributes:
         n_moments: Decision moments.
         n_plannings: Those at which it planned.
-        search_s: CPU seconds of the search's moves.
+        search_s: CPU seconds of the search's moves, but for those of a plan of the morning.
         other_s: CPU seconds of everything else that planning takes: facts, starts, futures.
+        first_s: CPU seconds of the plan of the morning.
         followed: How often plan, rule and policy were chosen.
     """
 
@@ -95,6 +103,7 @@ class Account:
     n_plannings: int = 0
     search_s: float = 0.0
     other_s: float = 0.0
+    first_s: float = 0.0
     followed: Counter[str] = field(default_factory=Counter)
 
     def per_planning_ms(self) -> tuple[float, float]:
@@ -110,6 +119,7 @@ class Account:
         return {name: float(n) for name, n in (named | followed).items()} | {
             "search_ms": search,
             "other_ms": other,
+            "first_s": self.first_s,
         }
 
 
@@ -171,10 +181,10 @@ class _Replanning:
         while not shop.is_over:
             account.n_moments += 1
             before = time.thread_time()
-            searched = account.search_s
+            spent = account.search_s + account.first_s
             if self.is_due():
                 self.plan_anew()
-            account.other_s += time.thread_time() - before - (account.search_s - searched)
+            account.other_s += time.thread_time() - before - (account.search_s + account.first_s - spent)
             assert self.plan is not None
             assert self.known is not None
             shop.carry_on(lines_of(self.known.compiled, self.plan), waits=self.settings.waits)
@@ -207,9 +217,12 @@ class _Replanning:
             played = dispatch(compiled, settings.policy)
             starts.append(played)
         best = min(starts, key=lambda outcome: quick_cost(compiled, outcome))
-        held = best if self.plan is None else known.retimed(self.plan, ruled)
         number = 1_000_003 * self.seed + account.n_plannings
-        plan = self.searched(compiled, held, best, number)
+        if self.plan is None and settings.first_moves:
+            plan = self.morning(compiled, best, number)
+        else:
+            held = best if self.plan is None else known.retimed(self.plan, ruled)
+            plan = self.searched(compiled, held, best, number)
         chosen = PLAN
         if settings.n_futures:
             candidates = {PLAN: plan, RULE: ruled} | ({} if played is None else {POLICY: played})
@@ -218,6 +231,23 @@ class _Replanning:
         account.followed[chosen] += 1
         account.n_plannings += 1
         self.known, self.plan = known, plan
+
+    def morning(self, compiled: Compiled, start: Outcome, number: int) -> Outcome:
+        """Return the plan that a longer search makes of what is known at the beginning."""
+        settings = self.settings
+        before = time.thread_time()
+        fitted, _ = fitted_rules(compiled, tries=FIRST_TRIES, seed=number, deadline=math.inf)
+        starts = [start, *(outcome for _, outcome in fitted)]
+        chain = chain_from(
+            compiled,
+            min(starts, key=lambda outcome: quick_cost(compiled, outcome)),
+            objective=settings.objective,
+            moves=settings.first_moves,
+            seed=number,
+        )
+        plan = improved(chain)
+        self.account.first_s += time.thread_time() - before
+        return plan
 
     def searched(self, compiled: Compiled, held: Outcome, fresh: Outcome, number: int) -> Outcome:
         """Return what the search makes of the plan in force, or of the fresh one where that is cheaper."""
