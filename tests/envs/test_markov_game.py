@@ -129,6 +129,17 @@ def test_stage_one_has_no_disturbance() -> None:
     assert not any(stream.plan(0, n, is_dynamic=False).is_disturbed for n in range(20))
 
 
+@pytest.mark.parametrize(("every", "share"), [(4, 0.25), (2, 0.5), (0, 0.0)])
+def test_anchors_have_their_share_of_stage_two_and_are_calm(every: int, share: float) -> None:
+    stream = EpisodeStream(3, 2, seed=1, anchor_every=every)
+    plans = [stream.plan(env, n, is_dynamic=True) for env in range(5) for n in range(40)]
+    assert sum(plan.is_anchor for plan in plans) == share * len(plans)
+    for plan in plans:
+        assert plan.is_anchor != plan.is_disturbed
+        assert (plan.problem < 3) == plan.is_anchor
+    assert all(stream.plan(0, n, is_dynamic=False).is_anchor is False for n in range(8))
+
+
 def test_a_game_without_any_decision_is_refused() -> None:
     lonely = compile_instance(random_instance(0, n_jobs=1))
     env = StationGame(

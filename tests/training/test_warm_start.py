@@ -74,3 +74,15 @@ def test_the_same_seed_gives_the_same_weights() -> None:
         warm_start(actor, setup_matters(200, 1), PRESET, seed=3)
         states.append(actor.state_dict())
     assert all(torch.equal(states[0][name], states[1][name]) for name in states[0])
+
+
+def test_without_mask_what_is_no_choice_counts_as_the_worst_and_is_unlearned() -> None:
+    labels = setup_matters(2000, 1)
+    assert (advantages_of(labels, clip=4.0, has_mask=False)[:, 3:] == 4.0).all()
+    torch.manual_seed(0)
+    actor = CandidateActor()
+    warm_start(actor, labels, PRESET, seed=3, has_mask=False)
+    held_out = setup_matters(300, 2)
+    with torch.no_grad():
+        heads = actor(torch.from_numpy(held_out.local)).reshape(-1, 2, 11)
+    assert (heads.argmax(dim=2) < 3).float().mean() > 0.99
