@@ -77,6 +77,7 @@ def test_a_killed_training_goes_on_and_says_so(tmp_path: Path) -> None:
 def test_a_finished_training_is_read_again_not_repeated(tmp_path: Path) -> None:
     first = trained(tmp_path)
     again = trained(tmp_path)
+    assert not again.is_resumed
     assert again.history == first.history
     assert np.array_equal(again.model.weights.score_w, first.model.weights.score_w)
 

@@ -25,7 +25,7 @@ class Learning:
         cpu_seconds: Of learning and evaluating, killed runs included.
         reached_after: CPU seconds until validation showed it no worse than the best tuned rule; None = never.
         timesteps: Choices played.
-        is_resumed: Whether a killed run was continued, or a finished one read again.
+        is_resumed: Whether a killed run was continued.
     """
 
     cpu_seconds: float

@@ -41,6 +41,7 @@ class TrainingState:
         history: One row per evaluation.
         cpu_seconds: CPU seconds of this process and those killed before it.
         timesteps: Choices played.
+        n_runs: Processes that learned; more than one = an earlier one was killed.
     """
 
     best: dict[str, torch.Tensor] = field(default_factory=dict)
@@ -48,6 +49,7 @@ class TrainingState:
     history: list[dict[str, float]] = field(default_factory=list)
     cpu_seconds: float = 0.0
     timesteps: int = 0
+    n_runs: int = 0
 
 
 class DispatcherCallback(BaseCallback):
@@ -174,6 +176,7 @@ def store(checkpoint: Checkpoint, model: BaseAlgorithm, state: TrainingState) ->
             "history": state.history,
             "cpu_seconds": state.cpu_seconds,
             "timesteps": state.timesteps,
+            "n_runs": state.n_runs,
         },
     )
 
@@ -192,4 +195,5 @@ def restore(checkpoint: Checkpoint, model: BaseAlgorithm) -> TrainingState:
         history=list(stored["history"]),
         cpu_seconds=float(stored["cpu_seconds"]),
         timesteps=int(stored["timesteps"]),
+        n_runs=int(stored["n_runs"]),
     )

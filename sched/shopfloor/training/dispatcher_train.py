@@ -152,6 +152,7 @@ def train_dispatcher(
             )
             left = preset.total_steps - state.timesteps
             if left > 0:
+                state.n_runs += 1
                 begins = preset.job_limit(state.timesteps / preset.total_steps, exercise.max_operations)
                 env.env_method("set_job_limit", begins)  # the first books are drawn before any callback
                 model.learn(left, callback=listener, reset_num_timesteps=not state.timesteps)
@@ -217,7 +218,7 @@ def _result(
         history=tuple(state.history),
         timesteps=state.timesteps,
         cpu_seconds=state.cpu_seconds,
-        is_resumed=any(name.startswith("dispatcher") for name in checkpoint.reused),
+        is_resumed=state.n_runs > 1,
     )
 
 
