@@ -30,9 +30,6 @@ from shopfloor.engine.search_state import (
 SLICE_S = 0.01
 """Wall seconds between two looks at the clock."""
 
-SWAP_SLACK = 10.0
-"""The first half of a swap may cost more than the whole: by so many times the first temperature."""
-
 
 @dataclass(frozen=True, slots=True)
 class Cooling:
@@ -171,7 +168,7 @@ def new_chain(
         plan = sequences_of(compiled, start)
         search.money[memory.M_COST] = cost_of(compiled, plan, weights)
     cooling = cooling or Cooling()
-    search.money[memory.M_SLACK] = SWAP_SLACK * cooling.hot
+    search.money[7:13] = (0.5, 10, 128, 0, 0.55, 0.2)
     search.money[memory.M_BEST] = search.money[memory.M_COST]
     search.money[memory.M_LAST] = plan.job_end.max(initial=0)
     search.tally[memory.T_PENDING] = int(search.money[memory.M_COST] < search.money[memory.M_KEPT])

@@ -16,7 +16,7 @@ import numpy as np
 
 from shopfloor.engine.kernel.guard import F_SPREAD, FIGURES, figures
 from shopfloor.engine.kernel.jit import entry, inlined, threaded
-from shopfloor.engine.kernel.moves import Book, draw, propose
+from shopfloor.engine.kernel.moves import Book, Near, draw, lengthened, propose
 from shopfloor.engine.kernel.relocation import try_move, undo
 from shopfloor.engine.kernel.search_memory import (
     M_BEST,
@@ -33,8 +33,12 @@ from shopfloor.engine.kernel.search_memory import (
     Search,
     Weights,
 )
+from shopfloor.engine.kernel.slopes import work_out_slopes
 from shopfloor.engine.kernel.sequences import R_END, R_RUN, R_SETUP, R_SLOT, R_START, Sequences
 from shopfloor.engine.layout import Ints, Problem
+
+_FRESH = 128
+"""Slopes are worked out anew after so many moves, or a quarter of the operations if that is more."""
 
 
 @inlined
@@ -119,24 +123,34 @@ def anneal(
     """
     tally = search.tally
     money = search.money
+    near = Near(search.slope, search.mark, search.span)
+    every = int(search.money[9])
     step = tally[T_TRIED] - tally[T_TRIED] % 64
     temperature = hot * math.pow(cold / hot, min(1.0, step / planned))
     while tally[T_TRIED] < until:
         if tally[T_TRIED] % 64 == 0:
             temperature = hot * math.pow(cold / hot, min(1.0, tally[T_TRIED] / planned))
+        if tally[T_TRIED] % every == 0:
+            work_out_slopes(problem, plan, w, search)
         tally[T_TRIED] += 1
-        move = propose(problem, plan, book, search.rng, w.earliest, max_level)
+        move = propose(problem, plan, book, search.rng, w.earliest, max_level, near, search.money)
+        if draw(search.rng) < search.money[12]:
+            move = lengthened(plan, search.rng, move)
         if move.op < 0 or move.pair < 0:
             continue
         threshold = -temperature * math.log(1.0 - draw(search.rng))
-        delta = try_move(problem, plan, w, search, book, move, threshold)
-        if delta == np.inf:
-            continue
-        if delta > 0.0 and tally[T_PENDING] == 1 and tally[T_TRIED] >= tally[T_NEXT_LOOK]:
+        is_looked_at = False
+        while True:
+            delta = try_move(problem, plan, w, search, book, move, threshold)
+            is_leaving = delta > 0.0 and tally[T_PENDING] == 1 and tally[T_TRIED] >= tally[T_NEXT_LOOK]
+            if delta == np.inf or is_looked_at or not is_leaving:
+                break
             # leaving a new best plan: look at it first
             undo(plan, search)
             look(problem, plan, w, search)
-            delta = try_move(problem, plan, w, search, book, move, threshold)
+            is_looked_at = True
+        if delta == np.inf:
+            continue
         tally[T_ACCEPTED] += 1
         money[M_COST] += delta
         for k in range(tally[T_JOBS]):

@@ -6,8 +6,10 @@ from shopfloor.engine.kernel.jit import inlined
 from shopfloor.engine.kernel.search_memory import T_HEAP, T_STAMP, Search
 from shopfloor.engine.kernel.sequences import R_AFTER, R_BEFORE, R_SLOT, Sequences
 
+KEYS = 16
+"""Keys per minute: those that stay have the first, those that move the ones behind it."""
 _KEY = 20
-_OP = (1 << _KEY) - 1
+OP_BITS = (1 << _KEY) - 1
 
 
 @inlined
@@ -31,6 +33,7 @@ def push(search: Search, op: int, key: int) -> None:
 
 @inlined
 def pop(search: Search) -> int:
+    """Return the queued item of the lowest key: the operation in its lower bits, see `op_of` and `is_moved`."""
     heap = search.heap
     n = search.tally[T_HEAP] - 1
     search.tally[T_HEAP] = n
@@ -48,7 +51,19 @@ def pop(search: Search) -> int:
         heap[i] = heap[child]
         i = child
     heap[i] = item
-    return top & _OP
+    return top
+
+
+@inlined
+def op_of(item: int) -> int:
+    """Return the operation of a queued item."""
+    return item & OP_BITS
+
+
+@inlined
+def is_moved(item: int) -> bool:
+    """Return whether a queued item is an operation that the move takes elsewhere."""
+    return ((item >> _KEY) - 1) & (KEYS - 1) != 0
 
 
 @inlined

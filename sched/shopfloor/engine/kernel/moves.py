@@ -12,6 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 from shopfloor.engine.kernel.jit import inlined
+from shopfloor.engine.kernel.search_memory import LONGEST
 from shopfloor.engine.kernel.sequences import (
     FREE,
     N_FAMILY,
@@ -40,16 +41,20 @@ _LONGEST_WALK = 64
 
 
 class Step(NamedTuple):
-    """Take `op` out, put it on the slot of `pair` after operation `after` (-1 = first), at `level`."""
+    """Take `op` and the `count` - 1 behind it out, put them on the slot of `pair` after `after` (-1 = first).
+
+    `level` is the overtime level that `op` gets; the others keep theirs.
+    """
 
     op: int
     pair: int
     after: int
     level: int
+    count: int
 
 
 class Move(NamedTuple):
-    """A step, and with a `partner` a swap: `op` goes after the partner, the partner to where `op` was.
+    """A step, or with a `partner` a swap of two runs: each goes to where the other was.
 
     `op` -1 means that nothing came to mind; `partner` -1 that there is none.
     """
@@ -60,6 +65,16 @@ class Move(NamedTuple):
     level: int
     partner: int
     partner_pair: int
+    count: int
+    partner_count: int
+
+
+class Near(NamedTuple):
+    """What `Search` remembers of the plan as it was a while ago; see there."""
+
+    slope: Floats
+    mark: Ints
+    span: Ints
 
 
 class Book(NamedTuple):
@@ -154,20 +169,20 @@ def ready_of(plan: Sequences, op: int, earliest: int) -> int:
 
 
 @inlined
-def place_at(plan: Sequences, op: int, slot: int, minute: int, is_late_side: bool) -> int:
+def place_at(plan: Sequences, near: Near, op: int, slot: int, minute: int) -> int:
     """Return the operation after which one that wants to start at `minute` stands on a slot; -1 = first."""
-    after = -1
-    if is_late_side:
-        k = plan.last[slot]
-        while k >= 0 and (plan.row[k, R_START] >= minute or k == op):
-            k = plan.row[k, R_BEFORE]
-        return k
-    k = plan.first[slot]
-    while k >= 0 and (plan.row[k, R_START] < minute or k == op):
-        if k != op:
-            after = k
-        k = plan.row[k, R_AFTER]
-    return after
+    row = plan.row
+    k = plan.last[slot]
+    b = (minute - near.span[0]) // near.span[1]
+    if 0 <= b < near.mark.shape[1]:
+        marked = near.mark[slot, b]
+        if marked >= 0 and row[marked, R_SLOT] == slot:
+            k = marked
+            while row[k, R_AFTER] >= 0 and row[row[k, R_AFTER], R_START] < minute:
+                k = row[k, R_AFTER]
+    while k >= 0 and (row[k, R_START] >= minute or k == op):
+        k = row[k, R_BEFORE]
+    return k
 
 
 @inlined
@@ -200,7 +215,7 @@ def _steps(rng: np.ndarray) -> int:
 
 
 @inlined
-def _swap(problem: Problem, plan: Sequences, rng: np.ndarray, op: int, ready: int) -> Move:
+def _swap(problem: Problem, plan: Sequences, near: Near, rng: np.ndarray, op: int, ready: int) -> Move:
     """Return a swap with an operation that could do without its earlier place, or nothing."""
     lo = problem.op[op, OP_ELIG_LO]
     pair = lo + draw_below(rng, problem.op[op, OP_ELIG_HI] - lo)
@@ -209,7 +224,7 @@ def _swap(problem: Problem, plan: Sequences, rng: np.ndarray, op: int, ready: in
     # a random one among those that start between ready and its own start: reservoir sampling
     chosen = -1
     seen = 0
-    k = plan.last[target]
+    k = place_at(plan, near, op, target, start)
     while k >= 0 and plan.row[k, R_END] > ready and seen < 40:
         if k != op and plan.row[k, R_START] < start and plan.node[k, N_KIND] == FREE:
             seen += 1
@@ -217,16 +232,23 @@ def _swap(problem: Problem, plan: Sequences, rng: np.ndarray, op: int, ready: in
                 chosen = k
         k = plan.row[k, R_BEFORE]
     if chosen < 0:
-        return Move(-1, -1, -1, 0, -1, -1)
+        return Move(-1, -1, -1, 0, -1, -1, 1, 1)
     other = pair_on(problem, chosen, plan.row[op, R_SLOT])
     if other < 0:
-        return Move(-1, -1, -1, 0, -1, -1)
-    return Move(op, pair, chosen, plan.level[op], chosen, other)
+        return Move(-1, -1, -1, 0, -1, -1, 1, 1)
+    return Move(op, pair, plan.row[chosen, R_BEFORE], plan.level[op], chosen, other, 1, 1)
 
 
 @inlined
 def propose(
-    problem: Problem, plan: Sequences, book: Book, rng: np.ndarray, earliest: Ints, max_level: int
+    problem: Problem,
+    plan: Sequences,
+    book: Book,
+    rng: np.ndarray,
+    earliest: Ints,
+    max_level: int,
+    near: Near,
+    money: Floats,
 ) -> Move:
     """Return a move to try.
 
@@ -235,12 +257,16 @@ def propose(
         earliest: int64 (operations,), first minute of each operation.
         max_level: Highest overtime level that may be given.
     """
-    if book.n_late[0] > 0 and draw(rng) < 0.55:
+    if book.n_late[0] > 0 and draw(rng) < money[11]:
         op = late_operation(plan, book, rng)
     else:
         op = book.movable[draw_below(rng, book.movable.shape[0])]
+        tries = 0
+        while near.slope[op] == 0.0 and tries < 6 and draw(rng) < money[10]:
+            op = book.movable[draw_below(rng, book.movable.shape[0])]
+            tries += 1
     if plan.node[op, N_KIND] != FREE:
-        return Move(-1, -1, -1, 0, -1, -1)
+        return Move(-1, -1, -1, 0, -1, -1, 1, 1)
     slot = plan.row[op, R_SLOT]
     before = plan.row[op, R_BEFORE]
     level = plan.level[op]
@@ -250,11 +276,11 @@ def propose(
     if max_level > 0 and u < 0.12:
         new_level = draw_below(rng, max_level + 1)
         if new_level == level:
-            return Move(-1, -1, -1, 0, -1, -1)
-        return Move(op, pair_on(problem, op, slot), before, new_level, -1, -1)
+            return Move(-1, -1, -1, 0, -1, -1, 1, 1)
+        return Move(op, pair_on(problem, op, slot), before, new_level, -1, -1, 1, 1)
     v = draw(rng)
     if v < 0.3:
-        return _swap(problem, plan, rng, op, ready_of(plan, op, earliest[op]))
+        return _swap(problem, plan, near, rng, op, ready_of(plan, op, earliest[op]))
     v = draw(rng)
     if n_pairs == 1 or v < 0.35:
         pair = pair_on(problem, op, slot)
@@ -263,37 +289,89 @@ def propose(
             after = shifted(plan, op, before, slot, -steps)
         else:
             after = shifted(plan, op, before, slot, steps)
-        return Move(op, pair, after, level, -1, -1)
+        return Move(op, pair, after, level, -1, -1, 1, 1)
     pair = lo + draw_below(rng, n_pairs)
     target = problem.elig[pair, ELIG_SLOT]
     if v < 0.75:
         want = ready_of(plan, op, earliest[op]) if draw(rng) < 0.6 else plan.row[op, R_START]
-        after = place_at(plan, op, target, want, draw(rng) < 0.5)
+        after = place_at(plan, near, op, target, want)
         w = draw(rng)
         if w < 0.25:
             after = shifted(plan, op, after, target, 1)
         elif w < 0.5:
             after = shifted(plan, op, after, target, -1)
-        return Move(op, pair, after, level, -1, -1)
+        return Move(op, pair, after, level, -1, -1, 1, 1)
     # next to its own family: setups are shorter there
     ready = ready_of(plan, op, earliest[op])
-    family = plan.node[op, N_FAMILY]
-    after = -1
-    seen = 0
-    k = plan.last[target]
-    while k >= 0 and seen < 24:
-        if k != op and plan.node[k, N_FAMILY] == family:
-            after = k
-            if draw(rng) < 0.5:
-                break
-        if plan.row[k, R_START] < ready:
-            break
-        k = plan.row[k, R_BEFORE]
-        seen += 1
+    after = _relative(plan, near, rng, op, target, ready)
     if after < 0:
-        return Move(-1, -1, -1, 0, -1, -1)
+        return Move(-1, -1, -1, 0, -1, -1, 1, 1)
     if draw(rng) < 0.5:
         after = plan.row[after, R_BEFORE]
         if after == op:
             after = plan.row[after, R_BEFORE]
-    return Move(op, pair, after, level, -1, -1)
+    return Move(op, pair, after, level, -1, -1, 1, 1)
+
+
+@inlined
+def _relative(plan: Sequences, near: Near, rng: np.ndarray, op: int, target: int, ready: int) -> int:
+    """Return one of an operation's own family on a slot, not far from when it is done now; -1 = none."""
+    family = plan.node[op, N_FAMILY]
+    k = place_at(plan, near, op, target, plan.row[op, R_START])
+    is_forward = draw(rng) < 0.5
+    if is_forward:
+        k = plan.first[target] if k < 0 else plan.row[k, R_AFTER]
+    found = -1
+    seen = 0
+    while k >= 0 and seen < 24:
+        if k != op and plan.node[k, N_FAMILY] == family:
+            found = k
+            if draw(rng) < 0.5:
+                break
+        if is_forward:
+            k = plan.row[k, R_AFTER]
+        else:
+            if plan.row[k, R_START] < ready:
+                break
+            k = plan.row[k, R_BEFORE]
+        seen += 1
+    return found
+
+
+@inlined
+def run_from(plan: Sequences, op: int, most: int, is_family: bool, stop: int) -> int:
+    """Return how many free operations from `op` on move together: at most so many, before `stop`."""
+    family = plan.node[op, N_FAMILY]
+    count = 1
+    k = plan.row[op, R_AFTER]
+    while k >= 0 and k != stop and count < most and plan.node[k, N_KIND] == FREE:
+        if is_family and plan.node[k, N_FAMILY] != family:
+            break
+        count += 1
+        k = plan.row[k, R_AFTER]
+    return count
+
+
+@inlined
+def lengthened(plan: Sequences, rng: np.ndarray, move: Move) -> Move:
+    """Return the move with those of the same family behind the operation, or any few, in tow."""
+    if move.op < 0 or move.level != plan.level[move.op]:
+        return move
+    is_family = draw(rng) < 0.7
+    most = LONGEST if is_family else 2 + draw_below(rng, 3)
+    count = run_from(plan, move.op, most, is_family, -1)
+    if move.partner >= 0:
+        others = run_from(plan, move.partner, most, is_family, move.op)
+        return Move(
+            move.op, move.pair, move.after, move.level, move.partner, move.partner_pair, count, others
+        )
+    after = move.after
+    k = move.op
+    for _ in range(count - 1):
+        k = plan.row[k, R_AFTER]
+        if k == after:
+            # a place further on: behind the whole run
+            after = plan.row[k, R_AFTER]
+    if after < 0 <= move.after:
+        return Move(-1, -1, -1, 0, -1, -1, 1, 1)
+    return Move(move.op, move.pair, after, move.level, -1, -1, count, 1)

@@ -8,19 +8,17 @@ from __future__ import annotations
 
 import numpy as np
 
-from shopfloor.engine.kernel.edits import link, pop, push, unlink
+from shopfloor.engine.kernel.edits import KEYS, is_moved, link, op_of, pop, push, unlink
 from shopfloor.engine.kernel.jit import inlined
-from shopfloor.engine.kernel.moves import Book, Move, Step
+from shopfloor.engine.kernel.moves import Book, Move, Step, pair_on
 from shopfloor.engine.kernel.search_memory import (
     B_BEFORE,
     B_LAST,
     B_LEVEL,
-    B_LOG,
     B_OP,
     B_RUN,
     B_SLOT,
     M_LAST,
-    M_SLACK,
     T_HEAP,
     T_JOBS,
     T_LOG,
@@ -35,8 +33,10 @@ from shopfloor.engine.kernel.search_memory import (
     Search,
     Weights,
 )
+from shopfloor.engine.kernel.slopes import outlook
 from shopfloor.engine.kernel.sequences import (
     COMMITTED,
+    FREE,
     N_JOB,
     N_KIND,
     N_PRED,
@@ -56,9 +56,8 @@ from shopfloor.engine.kernel.sequences import (
 )
 from shopfloor.engine.layout import ELIG_RUN, ELIG_SLOT, JOB_DUE, SLOT_MACHINE, Problem
 
-_PATIENCE = 30
-"""Operations timed anew before a hopeless move is given up."""
 _NO_KEY = -(1 << 60)
+_FIRST_MINUTE = -(1 << 24)
 _TOLERANCE = 30
 
 
@@ -120,7 +119,7 @@ def _finish_job(problem: Problem, plan: Sequences, w: Weights, search: Search, b
 
 @inlined
 def _retime(
-    problem: Problem, plan: Sequences, w: Weights, search: Search, book: Book, op: int, moved: int
+    problem: Problem, plan: Sequences, w: Weights, search: Search, book: Book, op: int, is_moved: bool
 ) -> float:
     """Time one operation anew, log what was, queue its successors; return the cost's change.
 
@@ -132,7 +131,7 @@ def _retime(
     if found.end < 0:
         return np.inf
     start, end, setup = row[op, R_START], row[op, R_END], row[op, R_SETUP]
-    if found.start == start and found.end == end and found.setup == setup and op != moved:
+    if found.start == start and found.end == end and found.setup == setup and not is_moved:
         return 0.0
     slot = row[op, R_SLOT]
     n = search.tally[T_LOG]
@@ -159,116 +158,162 @@ def _retime(
     if found.end != end:
         follower = row[op, R_AFTER]
         if follower >= 0:
-            push(search, follower, 2 * row[follower, R_START])
+            push(search, follower, KEYS * row[follower, R_START])
         succ = plan.node[op, N_SUCC]
         if succ >= 0:
-            push(search, succ, 2 * row[succ, R_START])
+            push(search, succ, KEYS * row[succ, R_START])
         elif succ == -1:
             delta += _finish_job(problem, plan, w, search, book, op)
         elif succ == -2:
             for k in range(problem.succ_off[op], problem.succ_off[op + 1]):
-                push(search, problem.succ[k], 2 * row[problem.succ[k], R_START])
+                push(search, problem.succ[k], KEYS * row[problem.succ[k], R_START])
     return delta
 
 
 @inlined
-def _key_between(problem: Problem, plan: Sequences, op: int, after: int, follower: int) -> int:
-    """Return a key between all that must come before a place and all that must come after; `_NO_KEY` = none."""
+def _key_before(problem: Problem, plan: Sequences, op: int, follower: int) -> int:
+    """Return the first old start of all that must come after an operation that goes before `follower`."""
     row = plan.row
-    low = -(1 << 40)
-    if after >= 0:
-        low = row[after, R_START]
-    pred = plan.node[op, N_PRED]
-    if pred >= 0 and row[pred, R_START] > low:
-        low = row[pred, R_START]
-    high = 1 << 40
+    high = 1 << 38
     if follower >= 0:
-        high = row[follower, R_START]
         if plan.node[follower, N_KIND] > COMMITTED:
             return _NO_KEY
+        high = row[follower, R_START]
     succ = plan.node[op, N_SUCC]
     if succ >= 0:
         high = min(high, row[succ, R_START])
     elif succ == -2:
         for k in range(problem.succ_off[op], problem.succ_off[op + 1]):
             high = min(high, row[problem.succ[k], R_START])
-    if low >= high:
-        return _NO_KEY
-    if low == -(1 << 40):
-        return 2 * min(high, 1 << 39) - 1
-    return 2 * low + 1
+    return high
 
 
 @inlined
-def _relocate(
-    problem: Problem,
-    plan: Sequences,
-    w: Weights,
-    search: Search,
-    book: Book,
-    step: Step,
-    threshold: float,
-) -> float:
-    """Carry out one step of a move and time what follows from it.
-
-    Returns:
-        The cost's change; infinity when the step is impossible or, after `_PATIENCE` operations, costs more
-        than `threshold`: then the plan is in between, and `undo` is due.
-    """
+def _lift(plan: Sequences, search: Search, op: int, count: int) -> int:
+    """Take a run out of its slot and remember where it stood; return what came behind it."""
     row = plan.row
     tally = search.tally
-    op = step.op
-    slot = row[op, R_SLOT]
-    before = row[op, R_BEFORE]
-    after_old = row[op, R_AFTER]
-    target = problem.elig[step.pair, ELIG_SLOT]
-    if step.after == op or (target == slot and step.after == before and step.level == plan.level[op]):
-        return np.inf
-    unlink(plan, op)
-    follower = plan.first[target] if step.after < 0 else row[step.after, R_AFTER]
-    key = _key_between(problem, plan, op, step.after, follower)
-    if key == _NO_KEY:
-        link(plan, op, slot, before)
-        return np.inf
-    tally[T_HEAP] = 0
-    tally[T_STAMP] += 1
     back = search.back
-    n = tally[T_STEPS]
-    tally[T_STEPS] = n + 1
-    back[n, B_OP] = op
-    back[n, B_SLOT] = slot
-    back[n, B_BEFORE] = before
-    back[n, B_RUN] = row[op, R_RUN]
-    back[n, B_LEVEL] = plan.level[op]
-    back[n, B_LOG] = tally[T_LOG]
+    for _ in range(count):
+        n = tally[T_STEPS]
+        tally[T_STEPS] = n + 1
+        back[n, B_OP] = op
+        back[n, B_SLOT] = row[op, R_SLOT]
+        back[n, B_BEFORE] = row[op, R_BEFORE]
+        back[n, B_RUN] = row[op, R_RUN]
+        back[n, B_LEVEL] = plan.level[op]
+        after = row[op, R_AFTER]
+        unlink(plan, op)
+        op = after
+    return op
+
+
+@inlined
+def _set_down(problem: Problem, plan: Sequences, w: Weights, search: Search, step: Step, begun: int) -> float:
+    """Put a lifted run down and queue it for timing; return the change of the cost.
+
+    Args:
+        begun: Row of `search.back` of the run's first operation.
+
+    Returns:
+        Infinity when the old start times allow no order of the new graph; nothing is lost then but the places.
+    """
+    row = plan.row
+    back = search.back
+    target = problem.elig[step.pair, ELIG_SLOT]
+    follower = plan.first[target] if step.after < 0 else row[step.after, R_AFTER]
+    low = _FIRST_MINUTE if step.after < 0 else row[step.after, R_START]
     delta = 0.0
-    if target != slot:
+    after = step.after
+    is_possible = True
+    for k in range(step.count):
+        op = back[begun + k, B_OP]
+        pred = plan.node[op, N_PRED]
+        if pred >= 0:
+            low = max(low, row[pred, R_START])
+            for other in range(search.tally[T_STEPS]):
+                if back[other, B_OP] == pred and not begun <= other < begun + k:
+                    is_possible = False
+        is_possible = is_possible and low < _key_before(problem, plan, op, follower)
+        slot = row[op, R_SLOT]
         start = row[op, R_START]
-        run = problem.elig[step.pair, ELIG_RUN]
-        if w.old_machine[op] >= 0:
-            delta -= moved_cost(problem, plan, w, op, start)
-        delta += _reload(plan, w, slot, -row[op, R_SETUP] - row[op, R_RUN])
-        row[op, R_RUN] = run
-        link(plan, op, target, step.after)
-        delta += _reload(plan, w, target, row[op, R_SETUP] + run)
-        if w.old_machine[op] >= 0:
-            delta += moved_cost(problem, plan, w, op, start)
-    else:
-        link(plan, op, target, step.after)
-    plan.level[op] = step.level
-    push(search, op, key)
-    if after_old >= 0:
-        push(search, after_old, 2 * row[after_old, R_START])
+        if target != slot:
+            pair = step.pair if k == 0 else pair_on(problem, op, target)
+            if w.old_machine[op] >= 0:
+                delta -= moved_cost(problem, plan, w, op, start)
+            delta += _reload(plan, w, slot, -row[op, R_SETUP] - row[op, R_RUN])
+            row[op, R_RUN] = problem.elig[pair, ELIG_RUN]
+            link(plan, op, target, after)
+            delta += _reload(plan, w, target, row[op, R_SETUP] + row[op, R_RUN])
+            if w.old_machine[op] >= 0:
+                delta += moved_cost(problem, plan, w, op, start)
+        else:
+            link(plan, op, slot, after)
+        if k == 0:
+            plan.level[op] = step.level
+        push(search, op, KEYS * low + 1 + k)
+        after = op
     if follower >= 0:
-        push(search, follower, 2 * row[follower, R_START])
-    timed = 0
-    while tally[T_HEAP] > 0:
-        delta += _retime(problem, plan, w, search, book, pop(search), op)
-        timed += 1
-        if delta > threshold and (timed >= _PATIENCE or delta == np.inf):
-            delta = np.inf
-            break
-    tally[T_TOUCHED] += timed
+        push(search, follower, KEYS * row[follower, R_START])
+    return delta if is_possible else np.inf
+
+
+@inlined
+def _last_of_run(plan: Sequences, op: int, count: int) -> int:
+    """Return the last of `count` operations from `op` on, or -1 when they are not all free."""
+    for _ in range(count - 1):
+        op = plan.row[op, R_AFTER]
+        if op < 0 or plan.node[op, N_KIND] != FREE:
+            return -1
+    return op
+
+
+@inlined
+def _may_go(problem: Problem, plan: Sequences, op: int, count: int, target: int, after: int) -> bool:
+    """Return whether a run may stand on a slot behind `after`, which must not be one of it."""
+    for k in range(count):
+        if op == after or (k > 0 and pair_on(problem, op, target) < 0):
+            return False
+        op = plan.row[op, R_AFTER]
+    return True
+
+
+@inlined
+def _rearrange(problem: Problem, plan: Sequences, w: Weights, search: Search, move: Move) -> float:
+    """Change the places of a move and queue what has to be timed; return the cost's change so far.
+
+    Returns:
+        Infinity when the move is impossible; `undo` is due then too.
+    """
+    row = plan.row
+    op, partner = move.op, move.partner
+    before, home = row[op, R_BEFORE], row[op, R_SLOT]
+    target = problem.elig[move.pair, ELIG_SLOT]
+    last = _last_of_run(plan, op, move.count)
+    after = move.after
+    if last < 0 or not _may_go(problem, plan, op, move.count, target, after):
+        return np.inf
+    if partner < 0:
+        if target == home and after == before and move.level == plan.level[op]:
+            return np.inf
+        behind = _lift(plan, search, op, move.count)
+        step = Step(op, move.pair, after, move.level, move.count)
+        delta = _set_down(problem, plan, w, search, step, 0)
+    else:
+        last_partner = _last_of_run(plan, partner, move.partner_count)
+        place = last if before == last_partner else before
+        if last_partner < 0 or not _may_go(problem, plan, partner, move.partner_count, home, place):
+            return np.inf
+        behind = _lift(plan, search, op, move.count)
+        other = _lift(plan, search, partner, move.partner_count)
+        step = Step(op, move.pair, after, move.level, move.count)
+        delta = _set_down(problem, plan, w, search, step, 0)
+        step = Step(partner, move.partner_pair, place, plan.level[partner], move.partner_count)
+        delta += _set_down(problem, plan, w, search, step, move.count)
+        if other >= 0:
+            push(search, other, KEYS * row[other, R_START])
+    if behind >= 0:
+        push(search, behind, KEYS * row[behind, R_START])
     return delta
 
 
@@ -279,25 +324,27 @@ def try_move(
     """Carry out a move; return the cost's change, or infinity when it was undone.
 
     Args:
-        threshold: A move that costs more is undone.
+        threshold: A move that costs more, or whose outlook half way is worse, is undone.
     """
-    search.tally[T_LOG] = 0
-    search.tally[T_JOBS] = 0
-    search.tally[T_STEPS] = 0
+    tally = search.tally
+    tally[T_LOG] = 0
+    tally[T_JOBS] = 0
+    tally[T_STEPS] = 0
+    tally[T_HEAP] = 0
+    tally[T_STAMP] += 1
     search.back[0, B_LAST] = int(search.money[M_LAST])
-    op = move.op
-    home = plan.row[op, R_SLOT]
-    before = plan.row[op, R_BEFORE]
-    is_swap = move.partner >= 0
-    patience = threshold + search.money[M_SLACK] if is_swap else threshold
-    first = Step(op, move.pair, move.after, move.level)
-    delta = _relocate(problem, plan, w, search, book, first, patience)
-    if is_swap and delta < np.inf:
-        second = Step(move.partner, move.partner_pair, before, plan.level[move.partner])
-        if plan.row[move.partner, R_SLOT] == home and plan.row[move.partner, R_BEFORE] == before:
-            delta = np.inf
-        else:
-            delta += _relocate(problem, plan, w, search, book, second, threshold - delta)
+    delta = _rearrange(problem, plan, w, search, move)
+    timed = 0
+    next_look = int(search.money[8])
+    while tally[T_HEAP] > 0 and delta < np.inf:
+        item = pop(search)
+        delta += _retime(problem, plan, w, search, book, op_of(item), is_moved(item))
+        timed += 1
+        if timed == next_look:
+            next_look *= 2
+            if delta + outlook(problem, plan, search) > threshold:
+                delta = np.inf
+    tally[T_TOUCHED] += timed
     if delta > threshold:
         undo(plan, search)
         return np.inf
@@ -310,26 +357,29 @@ def undo(plan: Sequences, search: Search) -> None:
     row = plan.row
     tally = search.tally
     back = search.back
-    for step in range(tally[T_STEPS] - 1, -1, -1):
-        for k in range(tally[T_LOG] - 1, back[step, B_LOG] - 1, -1):
-            other = search.log[k, 0]
-            plan.load[row[other, R_SLOT]] += search.log[k, 3] - row[other, R_SETUP]
-            row[other, R_START] = search.log[k, 1]
-            row[other, R_END] = search.log[k, 2]
-            row[other, R_SETUP] = search.log[k, 3]
-            row[other, R_CAL] = search.log[k, 4]
-            plan.extra[other] = search.log[k, 5]
-        tally[T_LOG] = back[step, B_LOG]
-        op = back[step, B_OP]
+    for k in range(tally[T_LOG] - 1, -1, -1):
+        other = search.log[k, 0]
+        plan.load[row[other, R_SLOT]] += search.log[k, 3] - row[other, R_SETUP]
+        row[other, R_START] = search.log[k, 1]
+        row[other, R_END] = search.log[k, 2]
+        row[other, R_SETUP] = search.log[k, 3]
+        row[other, R_CAL] = search.log[k, 4]
+        plan.extra[other] = search.log[k, 5]
+    n = tally[T_STEPS]
+    for k in range(n):
+        op = back[k, B_OP]
         unlink(plan, op)
         plan.load[row[op, R_SLOT]] -= row[op, R_SETUP] + row[op, R_RUN]
-        row[op, R_RUN] = back[step, B_RUN]
-        plan.level[op] = back[step, B_LEVEL]
-        link(plan, op, back[step, B_SLOT], back[step, B_BEFORE])
-        plan.load[back[step, B_SLOT]] += row[op, R_SETUP] + back[step, B_RUN]
+    for k in range(n - 1, -1, -1):
+        op = back[k, B_OP]
+        row[op, R_RUN] = back[k, B_RUN]
+        plan.level[op] = back[k, B_LEVEL]
+        link(plan, op, back[k, B_SLOT], back[k, B_BEFORE])
+        plan.load[back[k, B_SLOT]] += row[op, R_SETUP] + back[k, B_RUN]
     for k in range(tally[T_JOBS] - 1, -1, -1):
         plan.job_end[search.job_log[k, 0]] = search.job_log[k, 1]
     tally[T_STEPS] = 0
     tally[T_JOBS] = 0
     tally[T_HEAP] = 0
+    tally[T_LOG] = 0
     search.money[M_LAST] = float(back[0, B_LAST])

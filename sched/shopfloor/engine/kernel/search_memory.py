@@ -32,8 +32,7 @@ M_KEPT = 1  # of the kept plan, which passes the guard
 M_BEST = 2  # lowest of any plan
 M_LAST = 3  # last completion of all jobs, where the makespan costs
 M_LOOSE = 4  # of the plan that passes the guard but for the spread of utilisation
-M_SLACK = 5  # cost by which the first half of a swap may exceed the threshold
-MONEY = 6
+MONEY = 16
 
 # --- Weights.flat (float64) ---
 W_BALANCE = 0  # per squared minute of a slot's load
@@ -49,10 +48,10 @@ B_SLOT = 1
 B_BEFORE = 2
 B_RUN = 3
 B_LEVEL = 4
-B_LOG = 5  # entries of the log before the step
-B_LAST = 6  # first row only: last completion of all jobs before the move
-BACK = 7
-MOST_STEPS = 2
+B_LAST = 5  # first row only: last completion of all jobs before the move
+BACK = 6
+LONGEST = 8  # operations of a run that moves as one; a move takes two runs at most
+MARKS = 64  # places of each slot that are remembered
 
 
 class Weights(NamedTuple):
@@ -86,11 +85,15 @@ class Search(NamedTuple):
         stamp: int64 (operations,), evaluation in which an operation was pushed last.
         log: int64 (operations + 4, 6), what a row was: operation, start, end, setup, stretch, extra.
         job_log: int64 (jobs + 4, 2), job and its old end.
-        back: int64 (MOST_STEPS, BACK), where the moved operations stood.
+        back: int64 (2 x LONGEST, BACK), where the moved operations stood.
         figures: float64 (FIGURES,), of the plan that the guard looked at last.
         kept: int64 (operations, 6), the best guarded plan: start, end, slot, run, setup, level.
         loose: int64 (operations, 6), the best plan that passes the guard but for the spread of utilisation.
         limit: float64 (FIGURES,), what a plan must not exceed, see `guard.py`.
+        slope: float64 (operations,), see `slopes.py`.
+        order: int64 (operations,), by start when the slopes were worked out last.
+        mark: int64 (slots, MARKS), an operation near each of so many moments of each slot, as it was then; -1 = none.
+        span: int64 (2,), first moment of the marks and the minutes between two.
     """
 
     tally: Ints
@@ -105,3 +108,7 @@ class Search(NamedTuple):
     kept: Ints
     loose: Ints
     limit: Floats
+    slope: Floats
+    order: Ints
+    mark: Ints
+    span: Ints
