@@ -20,5 +20,6 @@ file, a clock (but for deadlines) or the environment (but for numba's cache fold
 A new rule: a code in `layout.py`, a branch in `kernel/rules.py`, the same branch in `tests/oracles/`.
 A new feature: `observation.py` and `kernel/observe.py`, and every stored model is refused from then on
 (schema hash).
-A new move of the search: `kernel/moves.py` proposes it, `kernel/relocation.py` carries it out and can undo it.
+A new move of the search: `kernel/moves.py` or `runs.py` proposes it, `rearrange.py` carries it out,
+`relocation.py` times what follows and can undo it.
 """

@@ -24,7 +24,8 @@ class Objective:
         late_job: Per job that is late at all.
         setup: Per hour of setup.
         overtime: Per hour worked in overtime windows; night hours count twice.
-        balance: Per squared hour of work of a machine slot, summed over slots.
+        balance: Per squared hour of work of a machine slot, summed over slots; in books of more than 100 hours a
+            slot in proportion less, or it would outweigh all tardiness.
         moves: Per operation that the plan moves against the active one.
         all_moves: Count moves whenever they are; else those in the first five working days, as the KPI does.
         makespan: Per day from now to the last end.

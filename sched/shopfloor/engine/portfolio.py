@@ -30,8 +30,9 @@ GRID = tuple(
 )
 """Rules that every search tries first."""
 
-_LOG2_K1 = (-2.0, 3.0)
-_LOG2_K2 = (-4.0, 2.0)
+# as wide as the rules' own tuning: on a factory of 3 460 operations the best k1 lay at 14
+_LOG2_K1 = (-2.0, 5.0)
+_LOG2_K2 = (-4.0, 4.0)
 _TAIL = (0.0, 1.5)
 _NEAR = 0.15
 """Standard deviation of a try near the best, as a share of each range."""

@@ -168,7 +168,6 @@ def new_chain(
         plan = sequences_of(compiled, start)
         search.money[memory.M_COST] = cost_of(compiled, plan, weights)
     cooling = cooling or Cooling()
-    search.money[7:13] = (0.5, 10, 128, 0, 0.55, 0.2)
     search.money[memory.M_BEST] = search.money[memory.M_COST]
     search.money[memory.M_LAST] = plan.job_end.max(initial=0)
     search.tally[memory.T_PENDING] = int(search.money[memory.M_COST] < search.money[memory.M_KEPT])

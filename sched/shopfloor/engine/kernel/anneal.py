@@ -16,8 +16,9 @@ import numpy as np
 
 from shopfloor.engine.kernel.guard import F_SPREAD, FIGURES, figures
 from shopfloor.engine.kernel.jit import entry, inlined, threaded
-from shopfloor.engine.kernel.moves import Book, Near, draw, lengthened, propose
+from shopfloor.engine.kernel.moves import Book, Near, draw, propose
 from shopfloor.engine.kernel.relocation import try_move, undo
+from shopfloor.engine.kernel.runs import lengthened
 from shopfloor.engine.kernel.search_memory import (
     M_BEST,
     M_COST,
@@ -33,12 +34,15 @@ from shopfloor.engine.kernel.search_memory import (
     Search,
     Weights,
 )
-from shopfloor.engine.kernel.slopes import work_out_slopes
 from shopfloor.engine.kernel.sequences import R_END, R_RUN, R_SETUP, R_SLOT, R_START, Sequences
+from shopfloor.engine.kernel.slopes import work_out_slopes
 from shopfloor.engine.layout import Ints, Problem
 
 _FRESH = 128
 """Slopes are worked out anew after so many moves, or a quarter of the operations if that is more."""
+
+_IN_TOW = 0.5
+"""Share of the moves that take those behind the operation with it."""
 
 
 @inlined
@@ -123,8 +127,8 @@ def anneal(
     """
     tally = search.tally
     money = search.money
-    near = Near(search.slope, search.mark, search.span)
-    every = int(search.money[9])
+    near = Near(search.mark, search.span)
+    every = max(_FRESH, plan.row.shape[0] // 4)
     step = tally[T_TRIED] - tally[T_TRIED] % 64
     temperature = hot * math.pow(cold / hot, min(1.0, step / planned))
     while tally[T_TRIED] < until:
@@ -133,8 +137,8 @@ def anneal(
         if tally[T_TRIED] % every == 0:
             work_out_slopes(problem, plan, w, search)
         tally[T_TRIED] += 1
-        move = propose(problem, plan, book, search.rng, w.earliest, max_level, near, search.money)
-        if draw(search.rng) < search.money[12]:
+        move = propose(problem, plan, book, search.rng, w.earliest, max_level, near)
+        if draw(search.rng) < _IN_TOW:
             move = lengthened(plan, search.rng, move)
         if move.op < 0 or move.pair < 0:
             continue

@@ -2,7 +2,7 @@
 
 A proposal changes nothing. Half of them walk back from a late job along what made it late: its own operations,
 the ones that held their machines, and places where their family would need less setup. Feasibility is
-`anneal.py`'s.
+`rearrange.py`'s.
 """
 
 from __future__ import annotations
@@ -12,7 +12,6 @@ from typing import NamedTuple
 import numpy as np
 
 from shopfloor.engine.kernel.jit import inlined
-from shopfloor.engine.kernel.search_memory import LONGEST
 from shopfloor.engine.kernel.sequences import (
     FREE,
     N_FAMILY,
@@ -41,7 +40,7 @@ _LONGEST_WALK = 64
 
 
 class Step(NamedTuple):
-    """Take `op` and the `count` - 1 behind it out, put them on the slot of `pair` after `after` (-1 = first).
+    """Take `op` and the `length` - 1 behind it out, put them on the slot of `pair` after `after` (-1 = first).
 
     `level` is the overtime level that `op` gets; the others keep theirs.
     """
@@ -50,7 +49,7 @@ class Step(NamedTuple):
     pair: int
     after: int
     level: int
-    count: int
+    length: int
 
 
 class Move(NamedTuple):
@@ -65,14 +64,13 @@ class Move(NamedTuple):
     level: int
     partner: int
     partner_pair: int
-    count: int
-    partner_count: int
+    length: int
+    partner_length: int
 
 
 class Near(NamedTuple):
     """What `Search` remembers of the plan as it was a while ago; see there."""
 
-    slope: Floats
     mark: Ints
     span: Ints
 
@@ -248,7 +246,6 @@ def propose(
     earliest: Ints,
     max_level: int,
     near: Near,
-    money: Floats,
 ) -> Move:
     """Return a move to try.
 
@@ -257,14 +254,10 @@ def propose(
         earliest: int64 (operations,), first minute of each operation.
         max_level: Highest overtime level that may be given.
     """
-    if book.n_late[0] > 0 and draw(rng) < money[11]:
+    if book.n_late[0] > 0 and draw(rng) < 0.55:
         op = late_operation(plan, book, rng)
     else:
         op = book.movable[draw_below(rng, book.movable.shape[0])]
-        tries = 0
-        while near.slope[op] == 0.0 and tries < 6 and draw(rng) < money[10]:
-            op = book.movable[draw_below(rng, book.movable.shape[0])]
-            tries += 1
     if plan.node[op, N_KIND] != FREE:
         return Move(-1, -1, -1, 0, -1, -1, 1, 1)
     slot = plan.row[op, R_SLOT]
@@ -336,42 +329,3 @@ def _relative(plan: Sequences, near: Near, rng: np.ndarray, op: int, target: int
             k = plan.row[k, R_BEFORE]
         seen += 1
     return found
-
-
-@inlined
-def run_from(plan: Sequences, op: int, most: int, is_family: bool, stop: int) -> int:
-    """Return how many free operations from `op` on move together: at most so many, before `stop`."""
-    family = plan.node[op, N_FAMILY]
-    count = 1
-    k = plan.row[op, R_AFTER]
-    while k >= 0 and k != stop and count < most and plan.node[k, N_KIND] == FREE:
-        if is_family and plan.node[k, N_FAMILY] != family:
-            break
-        count += 1
-        k = plan.row[k, R_AFTER]
-    return count
-
-
-@inlined
-def lengthened(plan: Sequences, rng: np.ndarray, move: Move) -> Move:
-    """Return the move with those of the same family behind the operation, or any few, in tow."""
-    if move.op < 0 or move.level != plan.level[move.op]:
-        return move
-    is_family = draw(rng) < 0.7
-    most = LONGEST if is_family else 2 + draw_below(rng, 3)
-    count = run_from(plan, move.op, most, is_family, -1)
-    if move.partner >= 0:
-        others = run_from(plan, move.partner, most, is_family, move.op)
-        return Move(
-            move.op, move.pair, move.after, move.level, move.partner, move.partner_pair, count, others
-        )
-    after = move.after
-    k = move.op
-    for _ in range(count - 1):
-        k = plan.row[k, R_AFTER]
-        if k == after:
-            # a place further on: behind the whole run
-            after = plan.row[k, R_AFTER]
-    if after < 0 <= move.after:
-        return Move(-1, -1, -1, 0, -1, -1, 1, 1)
-    return Move(move.op, move.pair, after, move.level, -1, -1, count, 1)

@@ -1,7 +1,8 @@
 """One move of the search: operations change their places, what follows is timed again, or all is undone.
 
-Only what follows from a move is timed, in the order of the old start times, which is an order of the new graph
-whenever the move passes a cheap test. A move that turns out hopeless is given up half way.
+A move takes one or two runs of operations to other places. Only what follows from it is timed, in the order of
+the old start times, which is an order of the new graph whenever the move passes a cheap test. A move whose outlook
+is hopeless is given up half way.
 """
 
 from __future__ import annotations
@@ -10,7 +11,8 @@ import numpy as np
 
 from shopfloor.engine.kernel.edits import KEYS, is_moved, link, op_of, pop, push, unlink
 from shopfloor.engine.kernel.jit import inlined
-from shopfloor.engine.kernel.moves import Book, Move, Step, pair_on
+from shopfloor.engine.kernel.moves import Book, Move
+from shopfloor.engine.kernel.rearrange import moved_cost, rearrange, reload
 from shopfloor.engine.kernel.search_memory import (
     B_BEFORE,
     B_LAST,
@@ -25,24 +27,16 @@ from shopfloor.engine.kernel.search_memory import (
     T_STAMP,
     T_STEPS,
     T_TOUCHED,
-    W_BALANCE,
     W_EXTRA,
     W_MAKESPAN,
-    W_MOVE,
     W_SETUP,
     Search,
     Weights,
 )
-from shopfloor.engine.kernel.slopes import outlook
 from shopfloor.engine.kernel.sequences import (
-    COMMITTED,
-    FREE,
     N_JOB,
-    N_KIND,
-    N_PRED,
     N_SUCC,
     R_AFTER,
-    R_BEFORE,
     R_CAL,
     R_END,
     R_RUN,
@@ -54,37 +48,11 @@ from shopfloor.engine.kernel.sequences import (
     job_cost,
     timing,
 )
-from shopfloor.engine.layout import ELIG_RUN, ELIG_SLOT, JOB_DUE, SLOT_MACHINE, Problem
+from shopfloor.engine.kernel.slopes import outlook
+from shopfloor.engine.layout import JOB_DUE, Problem
 
-_NO_KEY = -(1 << 60)
-_FIRST_MINUTE = -(1 << 24)
-_TOLERANCE = 30
-
-
-@inlined
-def moved_cost(problem: Problem, plan: Sequences, w: Weights, op: int, start: int) -> float:
-    """Return the price of an operation's move against the active plan when it starts at `start`."""
-    old = w.old_machine[op]
-    if old < 0 or w.flat[W_MOVE] == 0.0:
-        return 0.0
-    until = w.move_until[0]
-    if start >= until and w.old_start[op] >= until:
-        return 0.0
-    machine = problem.slot[plan.row[op, R_SLOT], SLOT_MACHINE]
-    if machine != old:
-        return w.flat[W_MOVE]
-    # a hair per day, so that the search feels which way is back
-    gap = abs(start - w.old_start[op])
-    return w.flat[W_MOVE] * (min(1.0, gap / 14400.0) * 0.1 + (0.9 if gap > _TOLERANCE else 0.0))
-
-
-@inlined
-def _reload(plan: Sequences, w: Weights, slot: int, minutes: int) -> float:
-    """Change a slot's load; return the change of the balance cost."""
-    load = float(plan.load[slot])
-    plan.load[slot] += minutes
-    after = float(plan.load[slot])
-    return w.flat[W_BALANCE] * (after * after - load * load)
+_FIRST_LOOK = 10
+"""Operations timed anew before the outlook of a move is worked out; then at each doubling."""
 
 
 @inlined
@@ -144,7 +112,7 @@ def _retime(
     search.log[n, 5] = plan.extra[op]
     delta = 0.0
     if setup != found.setup:
-        delta += _reload(plan, w, slot, found.setup - setup) + w.flat[W_SETUP] * (found.setup - setup)
+        delta += reload(plan, w, slot, found.setup - setup) + w.flat[W_SETUP] * (found.setup - setup)
     if w.old_machine[op] >= 0:
         delta += moved_cost(problem, plan, w, op, found.start) - moved_cost(problem, plan, w, op, start)
     row[op, R_START] = found.start
@@ -171,153 +139,6 @@ def _retime(
 
 
 @inlined
-def _key_before(problem: Problem, plan: Sequences, op: int, follower: int) -> int:
-    """Return the first old start of all that must come after an operation that goes before `follower`."""
-    row = plan.row
-    high = 1 << 38
-    if follower >= 0:
-        if plan.node[follower, N_KIND] > COMMITTED:
-            return _NO_KEY
-        high = row[follower, R_START]
-    succ = plan.node[op, N_SUCC]
-    if succ >= 0:
-        high = min(high, row[succ, R_START])
-    elif succ == -2:
-        for k in range(problem.succ_off[op], problem.succ_off[op + 1]):
-            high = min(high, row[problem.succ[k], R_START])
-    return high
-
-
-@inlined
-def _lift(plan: Sequences, search: Search, op: int, count: int) -> int:
-    """Take a run out of its slot and remember where it stood; return what came behind it."""
-    row = plan.row
-    tally = search.tally
-    back = search.back
-    for _ in range(count):
-        n = tally[T_STEPS]
-        tally[T_STEPS] = n + 1
-        back[n, B_OP] = op
-        back[n, B_SLOT] = row[op, R_SLOT]
-        back[n, B_BEFORE] = row[op, R_BEFORE]
-        back[n, B_RUN] = row[op, R_RUN]
-        back[n, B_LEVEL] = plan.level[op]
-        after = row[op, R_AFTER]
-        unlink(plan, op)
-        op = after
-    return op
-
-
-@inlined
-def _set_down(problem: Problem, plan: Sequences, w: Weights, search: Search, step: Step, begun: int) -> float:
-    """Put a lifted run down and queue it for timing; return the change of the cost.
-
-    Args:
-        begun: Row of `search.back` of the run's first operation.
-
-    Returns:
-        Infinity when the old start times allow no order of the new graph; nothing is lost then but the places.
-    """
-    row = plan.row
-    back = search.back
-    target = problem.elig[step.pair, ELIG_SLOT]
-    follower = plan.first[target] if step.after < 0 else row[step.after, R_AFTER]
-    low = _FIRST_MINUTE if step.after < 0 else row[step.after, R_START]
-    delta = 0.0
-    after = step.after
-    is_possible = True
-    for k in range(step.count):
-        op = back[begun + k, B_OP]
-        pred = plan.node[op, N_PRED]
-        if pred >= 0:
-            low = max(low, row[pred, R_START])
-            for other in range(search.tally[T_STEPS]):
-                if back[other, B_OP] == pred and not begun <= other < begun + k:
-                    is_possible = False
-        is_possible = is_possible and low < _key_before(problem, plan, op, follower)
-        slot = row[op, R_SLOT]
-        start = row[op, R_START]
-        if target != slot:
-            pair = step.pair if k == 0 else pair_on(problem, op, target)
-            if w.old_machine[op] >= 0:
-                delta -= moved_cost(problem, plan, w, op, start)
-            delta += _reload(plan, w, slot, -row[op, R_SETUP] - row[op, R_RUN])
-            row[op, R_RUN] = problem.elig[pair, ELIG_RUN]
-            link(plan, op, target, after)
-            delta += _reload(plan, w, target, row[op, R_SETUP] + row[op, R_RUN])
-            if w.old_machine[op] >= 0:
-                delta += moved_cost(problem, plan, w, op, start)
-        else:
-            link(plan, op, slot, after)
-        if k == 0:
-            plan.level[op] = step.level
-        push(search, op, KEYS * low + 1 + k)
-        after = op
-    if follower >= 0:
-        push(search, follower, KEYS * row[follower, R_START])
-    return delta if is_possible else np.inf
-
-
-@inlined
-def _last_of_run(plan: Sequences, op: int, count: int) -> int:
-    """Return the last of `count` operations from `op` on, or -1 when they are not all free."""
-    for _ in range(count - 1):
-        op = plan.row[op, R_AFTER]
-        if op < 0 or plan.node[op, N_KIND] != FREE:
-            return -1
-    return op
-
-
-@inlined
-def _may_go(problem: Problem, plan: Sequences, op: int, count: int, target: int, after: int) -> bool:
-    """Return whether a run may stand on a slot behind `after`, which must not be one of it."""
-    for k in range(count):
-        if op == after or (k > 0 and pair_on(problem, op, target) < 0):
-            return False
-        op = plan.row[op, R_AFTER]
-    return True
-
-
-@inlined
-def _rearrange(problem: Problem, plan: Sequences, w: Weights, search: Search, move: Move) -> float:
-    """Change the places of a move and queue what has to be timed; return the cost's change so far.
-
-    Returns:
-        Infinity when the move is impossible; `undo` is due then too.
-    """
-    row = plan.row
-    op, partner = move.op, move.partner
-    before, home = row[op, R_BEFORE], row[op, R_SLOT]
-    target = problem.elig[move.pair, ELIG_SLOT]
-    last = _last_of_run(plan, op, move.count)
-    after = move.after
-    if last < 0 or not _may_go(problem, plan, op, move.count, target, after):
-        return np.inf
-    if partner < 0:
-        if target == home and after == before and move.level == plan.level[op]:
-            return np.inf
-        behind = _lift(plan, search, op, move.count)
-        step = Step(op, move.pair, after, move.level, move.count)
-        delta = _set_down(problem, plan, w, search, step, 0)
-    else:
-        last_partner = _last_of_run(plan, partner, move.partner_count)
-        place = last if before == last_partner else before
-        if last_partner < 0 or not _may_go(problem, plan, partner, move.partner_count, home, place):
-            return np.inf
-        behind = _lift(plan, search, op, move.count)
-        other = _lift(plan, search, partner, move.partner_count)
-        step = Step(op, move.pair, after, move.level, move.count)
-        delta = _set_down(problem, plan, w, search, step, 0)
-        step = Step(partner, move.partner_pair, place, plan.level[partner], move.partner_count)
-        delta += _set_down(problem, plan, w, search, step, move.count)
-        if other >= 0:
-            push(search, other, KEYS * row[other, R_START])
-    if behind >= 0:
-        push(search, behind, KEYS * row[behind, R_START])
-    return delta
-
-
-@inlined
 def try_move(
     problem: Problem, plan: Sequences, w: Weights, search: Search, book: Book, move: Move, threshold: float
 ) -> float:
@@ -333,9 +154,9 @@ def try_move(
     tally[T_HEAP] = 0
     tally[T_STAMP] += 1
     search.back[0, B_LAST] = int(search.money[M_LAST])
-    delta = _rearrange(problem, plan, w, search, move)
+    delta = rearrange(problem, plan, w, search, move)
     timed = 0
-    next_look = int(search.money[8])
+    next_look = _FIRST_LOOK
     while tally[T_HEAP] > 0 and delta < np.inf:
         item = pop(search)
         delta += _retime(problem, plan, w, search, book, op_of(item), is_moved(item))

@@ -32,7 +32,7 @@ M_KEPT = 1  # of the kept plan, which passes the guard
 M_BEST = 2  # lowest of any plan
 M_LAST = 3  # last completion of all jobs, where the makespan costs
 M_LOOSE = 4  # of the plan that passes the guard but for the spread of utilisation
-MONEY = 16
+MONEY = 5
 
 # --- Weights.flat (float64) ---
 W_BALANCE = 0  # per squared minute of a slot's load
@@ -50,8 +50,9 @@ B_RUN = 3
 B_LEVEL = 4
 B_LAST = 5  # first row only: last completion of all jobs before the move
 BACK = 6
+# --- sizes ---
 LONGEST = 8  # operations of a run that moves as one; a move takes two runs at most
-MARKS = 64  # places of each slot that are remembered
+MARKS = 64  # moments of each slot that are remembered
 
 
 class Weights(NamedTuple):

@@ -13,9 +13,9 @@ References:
 
 from __future__ import annotations
 
+from shopfloor.engine.kernel.edits import op_of
 from shopfloor.engine.kernel.jit import inlined
 from shopfloor.engine.kernel.search_memory import M_LAST, MARKS, T_HEAP, W_MAKESPAN, Search, Weights
-from shopfloor.engine.kernel.edits import op_of
 from shopfloor.engine.kernel.sequences import (
     FREE,
     N_EARLIEST,
@@ -33,6 +33,9 @@ from shopfloor.engine.kernel.sequences import (
     locate_near,
 )
 from shopfloor.engine.layout import JOB_DUE, SLOT_MACHINE, Ints, Problem
+
+_DOUBT = 0.5
+"""Share of a delay's cost that counts before it is timed; what is gained counts in full."""
 
 
 @inlined
@@ -89,7 +92,7 @@ def work_out_slopes(problem: Problem, plan: Sequences, w: Weights, search: Searc
             job = plan.node[op, N_JOB]
             end = plan.row[op, R_END]
             if end == plan.job_end[job]:
-                if end > problem.job[job, JOB_DUE]:
+                if end >= problem.job[job, JOB_DUE]:
                     slope += w.rate[job, 0] * problem.stretch[0]
                 if end == search.money[M_LAST]:
                     slope += w.flat[W_MAKESPAN] * problem.stretch[0]
@@ -146,5 +149,5 @@ def outlook(problem: Problem, plan: Sequences, search: Search) -> float:
             ready = _ready(plan, op)
             if ready != plan.row[op, R_START]:
                 shift = _open_shift(problem, plan, op, ready)
-                total += slope * shift * (search.money[7] if shift > 0 else 1.0)
+                total += slope * shift * (_DOUBT if shift > 0 else 1.0)
     return total
