@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     import plotly.graph_objects as go
 
 Cell = Mapping[str, Any]
-LARGEST_RATIO: Final = 4.0
-"""Beyond it a contestant is in the table only, or the others would not be told apart."""
+LEAST_RATIO, LARGEST_RATIO = 0.25, 4.0
+"""Beyond them a contestant is in the table only, or the others would not be told apart."""
 
 TRANSITIONS: Final = {1: "graduated", 2: "converged", 3: "budget spent"}
 
@@ -61,37 +61,45 @@ def forest(found: AblationTable) -> go.Figure:
     import plotly.graph_objects as go
 
     drawing = go.Figure()
-    for field, name, colour, symbol in (
-        ("calm", "calm", US, "circle"),
-        ("disturbed", "disturbed", GREEDY, "circle"),
-        ("calm_last", "calm, last weights", US, "circle-open"),
-        ("disturbed_last", "disturbed, last weights", GREEDY, "circle-open"),
+    names = [line.contestant for line in reversed(found.lines)]
+    for row, (field, name, colour, symbol) in enumerate(
+        (
+            ("calm", "calm", US, "circle"),
+            ("calm_last", "calm, last weights", US, "circle-open"),
+            ("disturbed", "disturbed", GREEDY, "circle"),
+            ("disturbed_last", "disturbed, last weights", GREEDY, "circle-open"),
+        )
     ):
-        drawn: list[tuple[str, Effect]] = [
-            (line.contestant, effect)
-            for line in reversed(found.lines)
-            if (effect := getattr(line, field)) is not None and effect.high < LARGEST_RATIO
+        drawn: list[tuple[float, str, Effect]] = [
+            (names.index(line.contestant) + 0.27 - 0.18 * row, line.contestant, effect)
+            for line in found.lines
+            if (effect := getattr(line, field)) is not None and effect.low > LEAST_RATIO
+            if effect.high < LARGEST_RATIO
         ]
         drawing.add_trace(
             go.Scatter(
-                x=[effect.ratio for _, effect in drawn],
-                y=[contestant for contestant, _ in drawn],
+                x=[effect.ratio for _, _, effect in drawn],
+                y=[height for height, _, _ in drawn],
+                text=[contestant for _, contestant, _ in drawn],
                 name=name,
                 mode="markers",
                 marker={"size": 9, "color": colour, "symbol": symbol},
                 error_x={
                     "type": "data",
                     "symmetric": False,
-                    "array": [effect.high - effect.ratio for _, effect in drawn],
-                    "arrayminus": [effect.ratio - effect.low for _, effect in drawn],
+                    "array": [effect.high - effect.ratio for _, _, effect in drawn],
+                    "arrayminus": [effect.ratio - effect.low for _, _, effect in drawn],
                     "thickness": 1.2,
                     "width": 3,
                 },
-                hovertemplate="%{y}: %{x:.3f}<extra>%{fullData.name}</extra>",
+                hovertemplate="%{text}: %{x:.3f}<extra>%{fullData.name}</extra>",
             )
         )
     drawing.add_vline(x=1.0, line={"color": "#b3261e", "dash": "dash", "width": 1.5})
-    drawing.update_layout(scattermode="group", xaxis={"title": "cost / full method's"})
+    drawing.update_layout(
+        xaxis={"title": "cost / full method's, logarithmic", "type": "log", "tickformat": ".2~f"},
+        yaxis={"tickvals": list(range(len(names))), "ticktext": names},
+    )
     return _dressed(drawing, 120 + 44 * len(found.lines))
 
 
@@ -123,7 +131,7 @@ def curves(cells: Sequence[Cell], name: str, title: str) -> go.Figure:
             )
         )
     drawing.update_layout(xaxis={"title": "decisions played"}, yaxis={"title": title})
-    return _dressed(drawing, 340)
+    return _dressed(drawing, 380).update_layout(legend={"y": -0.22})
 
 
 def _dressed(drawing: go.Figure, height: int) -> go.Figure:
@@ -141,7 +149,7 @@ def _dressed(drawing: go.Figure, height: int) -> go.Figure:
 def _table(found: AblationTable) -> str:
     head = (
         "contestant", "what is different", "seeds", "calm", "disturbed", "calm, last", "disturbed, last", "score",
-        "on time", "tardiness d", "makespan d",
+        "on time", "tardiness d",
     )  # fmt: skip
     rows = []
     for line in found.lines:
@@ -150,19 +158,21 @@ def _table(found: AblationTable) -> str:
             escape(line.contestant),
             escape(line.meaning),
             str(line.n_seeds),
-            *("–" if effect is None else _effect(effect) for effect in effects),
+            *(_effect(effect) for effect in effects),
             f"{line.score:.3f}",
             f"{line.on_time_rate:.1%}",
             f"{line.mean_tardiness_days:.2f}",
-            f"{line.makespan_days:.1f}",
         )
         rows.append(("us" if line is found.lines[0] else "", cells))
     return table(head, rows, left=frozenset({0, 1}))
 
 
-def _effect(effect: Effect) -> str:
-    text = escape(effect.text())
-    return f"<b>{text}</b>" if effect.is_clear else text
+def _effect(effect: Effect | None) -> str:
+    """Return a cell: the ratio over its interval, bold where the interval leaves 1 out."""
+    if effect is None:
+        return "–"
+    ratio, interval = effect.text().split(" ", 1)
+    return f'<td class="n{" best" if effect.is_clear else ""}">{ratio}<br>{interval}</td>'
 
 
 def _switches(cells: Sequence[Cell]) -> str:
