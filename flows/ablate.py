@@ -10,6 +10,7 @@ import hashlib
 import io
 import json
 import logging
+import shutil
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
@@ -47,7 +48,7 @@ class AblateOptions:
         variants: Their names; the full method is always among them.
         n_cases: Held-out cases; every third one is disturbed.
         n_workers: Processes.
-        is_fresh: Make every cell again.
+        is_fresh: Make every cell again, checkpoints included: after a change of the code.
     """
 
     preset: Preset
@@ -110,7 +111,7 @@ def run_ablation(options: AblateOptions, *, say: Say) -> AblationReport:
     requests = _requests(options)
     if options.is_fresh:
         for request in requests:
-            request.answer.unlink(missing_ok=True)
+            shutil.rmtree(request.directory, ignore_errors=True)
     failures = _make_cells(requests, options.n_workers, say)
     done = [request for request in requests if request.is_done]
     cells = [read_cell(request) for request in done]

@@ -39,7 +39,9 @@ def ablate(
     plant: _Plant = None,
     cases: Annotated[int, typer.Option(help="Held-out cases; every third is disturbed.", min=3)] = 30,
     workers: _Workers = 2,
-    fresh: Annotated[bool, typer.Option("--fresh", help="Make every cell again.")] = False,
+    fresh: Annotated[
+        bool, typer.Option("--fresh", help="Make every cell again: after a change of the code.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Leave out one part of the method at a time, train, and tell what each part is worth, with intervals.
