@@ -207,7 +207,7 @@ def _play_all(
                 rows.append(row)
     say(f"{len(rows)} of {len(rows) + len(missing)} rows are there")
     missing.sort(key=lambda pair: 0 if pair[1].settings is None else pair[1].settings.moves)
-    weights = [1 if player.settings is None else 3000 + player.settings.moves for _, player in missing]
+    weights = [2000 if player.settings is None else 5000 + player.settings.moves for _, player in missing]
     arenas: dict[str, Arena] = {}
     began = time.monotonic()
     for number, (case, player) in enumerate(missing, start=1):

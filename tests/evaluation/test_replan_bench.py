@@ -13,6 +13,7 @@ from shopfloor.engine.rules import Rule, RuleSpec
 from shopfloor.engine.scenario import Disturbances
 from shopfloor.evaluation.replan_bench import (
     AVOIDABLE,
+    HINDSIGHT,
     TOTAL,
     ReplanPlayer,
     ReplanRow,
@@ -42,6 +43,8 @@ def test_everybody_plays_a_case_with_a_hidden_future_and_nothing_is_invalid() ->
     for row, player in zip(rows, EVERYBODY, strict=True):
         assert (row.facts != {}) == (player.settings is not None)
         assert row.kpis[TOTAL] >= row.kpis[AVOIDABLE] - 1e-9
+    totals = {row.player: row.kpis[TOTAL] for row in rows}
+    assert totals[HINDSIGHT] == min(totals.values())
     table = table_of(rows, EVERYBODY)
     assert [line.player for line in table.lines] == [player.name for player in EVERYBODY]
     assert table.verdict() in table.text()
@@ -92,10 +95,11 @@ def test_the_table_says_who_wins_against_the_rule_that_is_best_on_these_cases(
     factor: float, words: str
 ) -> None:
     alone = players(RULES, None, {"1 ms": 200}, are_all=False)
-    worse, best, *planners = alone
+    worse, best, hindsight, *planners = alone
     days = [10.0, 20.0, 30.0]
     rows = [row(worse, k, 2 * value) for k, value in enumerate(days)]
     rows += [row(best, k, value) for k, value in enumerate(days)]
+    rows += [row(hindsight, k, value / 10) for k, value in enumerate(days)]
     rows += [row(planner, k, factor * value) for planner in planners for k, value in enumerate(days)]
     table = table_of(rows, alone)
     assert table.opponent == best.name
@@ -103,6 +107,7 @@ def test_the_table_says_who_wins_against_the_rule_that_is_best_on_these_cases(
     assert ratios[worse.name] == 2.0
     assert all(ratios[planner.name] == pytest.approx(factor) for planner in planners)
     assert f" {words} " in table.verdict()
+    assert HINDSIGHT not in table.verdict()
     against = table.lines[-1].against
     assert against is not None
     assert against.ratio == 1.0

@@ -8,14 +8,20 @@ from __future__ import annotations
 
 import hashlib
 import inspect
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 
 from shopfloor.domain.fingerprint import instance_fingerprint
+from shopfloor.domain.schedule import Schedule
 from shopfloor.domain.validator import validate
 from shopfloor.engine.actor import ActorSpec
-from shopfloor.engine.dispatch import dispatch
+from shopfloor.engine.arrays import compile_instance
+from shopfloor.engine.dispatch import dispatch, to_schedule
+from shopfloor.engine.objective import PRESETS
+from shopfloor.engine.portfolio import fitted_rules
 from shopfloor.engine.rules import Rule, RuleSpec
+from shopfloor.engine.short_search import chain_from, improved
 from shopfloor.evaluation import replanning
 from shopfloor.evaluation.contestant import TUNED, Contestant
 from shopfloor.evaluation.replanning import ReplanSettings, When, replan
@@ -26,6 +32,11 @@ from shopfloor.twin.bank import SuiteCase
 
 TOTAL, AVOIDABLE = "weighted_tardiness", "avoidable_weighted_tardiness"
 POLICY = "policy"
+HINDSIGHT = "search in hindsight (knows the future)"
+"""A yardstick and no player: how little could have been late, as far as a search can tell."""
+
+HINDSIGHT_MOVES = 300_000
+HINDSIGHT_TRIES = 60
 N_FUTURES = 4
 """Sampled futures at each planning of the combination."""
 
@@ -49,7 +60,8 @@ class ReplanPlayer:
     def content(self) -> str:
         """What decides what it does; its name does not."""
         if self.settings is None:
-            return Contestant(self.name, self.spec).content_hash
+            kind = self.name if self.name == HINDSIGHT else ""
+            return Contestant(self.name, self.spec).content_hash + kind
         plain = repr(replace(self.settings, policy=None))
         policy = self.settings.policy
         return plain + ("" if policy is None else Contestant(self.name, policy).content_hash)
@@ -88,6 +100,7 @@ def players(
     """
     best = rules[0]
     found = [ReplanPlayer(TUNED + Rule(spec.rule).name, spec) for spec in rules]
+    found.append(ReplanPlayer(HINDSIGHT, best))
     if policy is not None:
         found.append(ReplanPlayer(POLICY, policy))
 
@@ -102,11 +115,9 @@ def players(
             planner(f"{name}, policy as a start", replace(plain, policy=policy), name)
         if number:
             continue
-        futures = replace(plain, n_futures=N_FUTURES)
-        planner(f"{name}, or rule, on {N_FUTURES} futures", futures, name)
-        if policy is not None:
-            with_policy = replace(futures, policy=policy)
-            planner(f"{name}, or rule, or policy, on {N_FUTURES} futures", with_policy, name)
+        others = "the rule's" if policy is None else "the rule's, or the policy's"
+        futures = replace(plain, policy=policy, n_futures=N_FUTURES)
+        planner(f"{name}, or {others}, on {N_FUTURES} futures", futures, name)
         if are_all:
             planner("replan without search", replace(plain, moves=0), name)
             planner(f"{name}, slots wait", replace(plain, waits=True), name)
@@ -128,12 +139,15 @@ def play(arena: Arena, case: SuiteCase, player: ReplanPlayer, *, seed: int) -> R
     assert arena.scenario is not None
     assert case.disturbances is not None
     facts: Mapping[str, float] = {}
-    if player.settings is None:
+    if player.name == HINDSIGHT:
+        schedule = in_hindsight(arena, seed=seed)
+    elif player.settings is None:
         lived = dispatch(arena.compiled, player.spec, scenario=arena.scenario)
+        schedule = arena.schedule_of(lived, player.name)
     else:
         lived, account = replan(arena.compiled, arena.scenario, case.disturbances, player.settings, seed=seed)
+        schedule = arena.schedule_of(lived, player.name)
         facts = account.facts()
-    schedule = arena.schedule_of(lived, player.name)
     wrong = [item for item in validate(arena.world, schedule) if not arena.is_rounding(item)]
     return ReplanRow(
         key=key_of(case, player, seed=seed),
@@ -144,6 +158,16 @@ def play(arena: Arena, case: SuiteCase, player: ReplanPlayer, *, seed: int) -> R
         kpis=kpis_of(arena, schedule),
         facts=facts,
     )
+
+
+def in_hindsight(arena: Arena, *, seed: int) -> Schedule:
+    """Return the plan that a search makes of the world as it turned out."""
+    compiled = compile_instance(arena.world)
+    fitted, _ = fitted_rules(compiled, tries=HINDSIGHT_TRIES, seed=seed, deadline=math.inf)
+    chain = chain_from(
+        compiled, fitted[0][1], objective=PRESETS["tardiness"], moves=HINDSIGHT_MOVES, seed=seed
+    )
+    return to_schedule(compiled, improved(chain), HINDSIGHT)
 
 
 def stored(store: RowStore, case: SuiteCase, player: ReplanPlayer, *, seed: int) -> ReplanRow | None:
@@ -212,7 +236,7 @@ class ReplanTable:
     def verdict(self) -> str:
         """Say whether planning again wins over the policy and the rule, and whether the policy helps it."""
         replans = [line for line in self.lines if line.plannings]
-        alone = [line for line in self.lines if not line.plannings]
+        alone = [line for line in self.lines if not line.plannings and line.player != HINDSIGHT]
         best, other = min(replans, key=_ratio), min(alone, key=_ratio)
         words = "wins over" if best.total.ratio < other.total.ratio else "does not win over"
         return (

@@ -2,9 +2,9 @@
 next.
 
 It never sees the scenario but through `known_now`, and a decision once begun is never taken back. Between two
-plannings the plan in force is followed in its order. With sampled futures the search's plan also meets the rule
-and the policy on futures of its own, drawn from the statistics and not from the scenario, and whoever does best
-there is followed. Scores nothing.
+plannings the plan in force is followed in its order. With sampled futures the search's plan first meets the plan in
+force, the rule's and the policy's on futures that are drawn from the statistics and not from the scenario, and the
+one that is least late on average there is followed. Scores nothing.
 
 References:
     Vieira, Herrmann & Lin (2003), Rescheduling manufacturing systems: event-driven policies, section 3.
@@ -47,7 +47,7 @@ FIRST_TRIES = 100
 FUTURES = 1 << 41
 """Seeds of sampled futures begin here, far from those of scenarios."""
 
-PLAN, RULE, POLICY = "plan", "rule", "policy"
+PLAN, HELD, RULE, POLICY = "plan", "held", "rule", "policy"
 
 
 class When(StrEnum):
@@ -65,10 +65,10 @@ class ReplanSettings:
     Attributes:
         moves: Of the search at each planning; 0 = the plan in force or the rule's, whichever is cheaper.
         rule: Places newcomers, and is a start of the search.
-        policy: Another start, and another to follow where futures are sampled.
+        policy: Another start of the search, and another plan where futures are sampled.
         when: Which moments plan anew.
         waits: A slot waits for the first of its line; else it takes the first that may start.
-        n_futures: Futures on which plan, rule and policy meet at each planning; 0 = the search's plan it is.
+        n_futures: Futures on which these plans meet at each planning; 0 = the search's plan it is.
         objective: Of the search.
         heat: Factor on the search's temperatures.
         first_moves: Of the first planning, which also fits the rule to what is known: the plan of the morning;
@@ -96,7 +96,7 @@ class Account:
         search_s: CPU seconds of the search's moves, but for those of a plan of the morning.
         other_s: CPU seconds of everything else that planning takes: facts, starts, futures.
         first_s: CPU seconds of the plan of the morning.
-        followed: How often plan, rule and policy were chosen.
+        followed: How often the search's plan, the one in force, the rule's and the policy's were chosen.
     """
 
     n_moments: int = 0
@@ -115,7 +115,7 @@ class Account:
         """Return the numbers by name."""
         search, other = self.per_planning_ms()
         named = {"moments": self.n_moments, "plannings": self.n_plannings}
-        followed = {f"followed_{name}": self.followed[name] for name in (PLAN, RULE, POLICY)}
+        followed = {f"followed_{name}": self.followed[name] for name in (PLAN, HELD, RULE, POLICY)}
         return {name: float(n) for name, n in (named | followed).items()} | {
             "search_ms": search,
             "other_ms": other,
@@ -218,14 +218,16 @@ class _Replanning:
             starts.append(played)
         best = min(starts, key=lambda outcome: quick_cost(compiled, outcome))
         number = 1_000_003 * self.seed + account.n_plannings
+        held = best if self.plan is None else known.retimed(self.plan, ruled)
         if self.plan is None and settings.first_moves:
             plan = self.morning(compiled, best, number)
         else:
-            held = best if self.plan is None else known.retimed(self.plan, ruled)
             plan = self.searched(compiled, held, best, number)
         chosen = PLAN
         if settings.n_futures:
-            candidates = {PLAN: plan, RULE: ruled} | ({} if played is None else {POLICY: played})
+            candidates = {PLAN: plan, HELD: held, RULE: ruled}
+            if played is not None:
+                candidates[POLICY] = played
             chosen = self.best_on_futures(compiled, candidates, number)
             plan = candidates[chosen]
         account.followed[chosen] += 1
@@ -281,11 +283,6 @@ class _Replanning:
         for k in range(settings.n_futures):
             future = realise(compiled, self.future, FUTURES + number * settings.n_futures + k)
             for name, plan in candidates.items():
-                if name == PLAN:
-                    lived = follow(compiled, plan, scenario=future, waits=settings.waits)
-                else:
-                    spec = settings.rule if name == RULE else settings.policy
-                    assert spec is not None
-                    lived = dispatch(compiled, spec, scenario=future)
+                lived = follow(compiled, plan, scenario=future, waits=settings.waits)
                 total[name] += quick_cost(compiled, lived)
         return min(total, key=lambda name: total[name])
