@@ -35,7 +35,7 @@ POLICY = "policy"
 HINDSIGHT = "search in hindsight (knows the future)"
 """A yardstick and no player: how little could have been late, as far as a search can tell."""
 
-HINDSIGHT_MOVES = 300_000
+HINDSIGHT_MOVES = MORNING_MOVES = 300_000
 HINDSIGHT_TRIES = 60
 N_FUTURES = 4
 """Sampled futures at each planning of the combination."""
@@ -108,7 +108,7 @@ def players(
         found.append(ReplanPlayer(name, best, settings, rival))
 
     for number, (budget, n_moves) in enumerate(moves.items()):
-        plain = ReplanSettings(n_moves, best, waits=False)
+        plain = ReplanSettings(n_moves, best)
         name = f"replan {budget}"
         planner(name, plain)
         if policy is not None:
@@ -120,7 +120,8 @@ def players(
         planner(f"{name}, or {others}, on {N_FUTURES} futures", futures, name)
         if are_all:
             planner("replan without search", replace(plain, moves=0), name)
-            planner(f"{name}, slots wait", replace(plain, waits=True), name)
+            planner(f"{name}, slots take the next", replace(plain, waits=False), name)
+            planner(f"{name}, after a morning plan", replace(plain, first_moves=MORNING_MOVES), name)
             planner(f"{name}, at every moment", replace(plain, when=When.ALWAYS), name)
             planner(f"{name}, at arrivals only", replace(plain, when=When.ARRIVALS), name)
     return tuple(found)
