@@ -99,7 +99,7 @@ def test_the_tuned_rule_and_the_diary_come_with_it(tmp_path: Path) -> None:
 
 def test_the_curriculum_moves_the_job_limit(tmp_path: Path) -> None:
     production = dispatcher_preset("production")
-    limits = [production.job_limit(share, 500) for share in (0.0, 0.1, 0.3, 0.5, 1.0)]
+    limits = [production.job_limit(share, 500) for share in (0.0, 0.05, 0.1, 0.2, 1.0)]
     assert limits == [50, 100, 200, 500, 500]
     assert QUICK.job_limit(0.7, 5) == 5
     seen: list[int] = []
