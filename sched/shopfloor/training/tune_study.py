@@ -207,7 +207,8 @@ def run_trials(
 ) -> None:
     """Run trials until the study has so many that came to an end, whoever ran them, or the time is over.
 
-    A trial that fails is logged and counts as over; the study goes on.
+    A trial that fails is tried again like one whose process died. Processes that run side by side may end
+    with a trial each beyond `n_trials`.
 
     Args:
         n_trials: In the study altogether, pruned and failed ones included.
@@ -217,9 +218,16 @@ def run_trials(
     until = clock() + seconds
     while n_over(study) < n_trials and clock() < until:
         retry_interrupted(study)
-        study.optimize(objective, n_trials=1, catch=(ShopfloorError, ArithmeticError, RuntimeError))
-        last = study.get_trials(deepcopy=False)[-1]
-        say(f"[{n_over(study)}/{n_trials}] {trial_text(last)}{_best_text(study)}")
+        study.optimize(
+            objective,
+            n_trials=1,
+            catch=(ShopfloorError, ArithmeticError, RuntimeError),
+            callbacks=[
+                lambda all_of_it, trial: say(
+                    f"[{n_over(all_of_it)}/{n_trials}] {trial_text(trial)}{_best_text(all_of_it)}"
+                )
+            ],
+        )
 
 
 def n_over(study: optuna.Study) -> int:
