@@ -9,7 +9,7 @@ towards an `objective.py`; `held_plan.py` keeps a plan in force; `disjunctive.py
 always-open shop. While a shop runs, `following.py` carries a plan out (`follow_kernel.py`), `known_world.py` says what
 is known at a minute and `short_search.py` improves a plan in milliseconds. `batch.py` runs many episodes step by step for learning; `observation.py` names what a policy
 sees. `dispatcher_desk.py` asks one dispatcher for the whole plant job by job: its numbers are named in
-`dispatcher_observation.py` and worked out in `dispatcher_kernel.py`, which calls the kernels. `kernel/` holds the other njit functions and nothing else.
+`dispatcher_observation.py` and worked out in `kernel/desk_view.py`. `kernel/` holds the njit functions and nothing else.
 
 Invariants: times are integer minutes since the instance's epoch; all events of one instant are applied
 before any decision; a rule or a policy sees nominal minutes only; a random draw depends on (seed, who,

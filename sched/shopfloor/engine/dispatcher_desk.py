@@ -11,12 +11,13 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 
-from shopfloor.engine import dispatcher_kernel as kernel
 from shopfloor.engine.arrays import Compiled
 from shopfloor.engine.dispatch import Outcome, outcome_of
-from shopfloor.engine.dispatcher_kernel import Desk, open_desk, play
 from shopfloor.engine.dispatcher_observation import DeskLayout
 from shopfloor.engine.episode import checked_levels, new_state
+from shopfloor.engine.kernel import desk as kernel
+from shopfloor.engine.kernel.desk import Desk
+from shopfloor.engine.kernel.desk_play import open_desk, play
 from shopfloor.engine.kernel.door import WORDS_PER_ARRAY
 from shopfloor.engine.layout import ST_STATUS, Bools, Ints, OpStatus, Singles
 from shopfloor.engine.rules import RuleSpec

@@ -1,6 +1,6 @@
 """What the single dispatcher sees, by name: four numbers per machine, eight per job of its window, ten of the plant.
 
-Names, scales and meanings only; the numbers are worked out in `dispatcher_kernel.py`, in this order. All lie
+Names, scales and meanings only; the numbers are worked out in `kernel/desk_view.py`, in this order. All lie
 in [-1, 1]. `squash(x) = x / (1 + |x| / 3)`, so `squash(x) / 3` is bounded by 1. Work is measured in mean runs
 of the operation's work centre, calendar time in mean runs times the calendar's stretch. Rows of machines or
 jobs that an instance does not have are zero, but for `readiness`, which is -1.
