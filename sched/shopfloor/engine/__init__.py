@@ -6,10 +6,11 @@ Map: `arrays.py` turns an instance into flat arrays; `rules.py`, `actor.py` say 
 says what really happens; `dispatch.py` runs a whole plan. The best plan of a budget is `optimise.py`'s: it
 starts at the plans of `portfolio.py` and runs the chains of `search.py` on the arrays of `search_state.py`
 towards an `objective.py`; `held_plan.py` keeps a plan in force; `disjunctive.py` improves a plan of an
-always-open shop. While a shop runs, `following.py` carries a plan out (`follow_kernel.py`), `known_world.py` says what
-is known at a minute and `short_search.py` improves a plan in milliseconds. `batch.py` runs many episodes step by step for learning; `observation.py` names what a policy
-sees. `dispatcher_desk.py` asks one dispatcher for the whole plant job by job: its numbers are named in
-`dispatcher_observation.py` and worked out in `kernel/desk_view.py`. `kernel/` holds the njit functions and nothing else.
+always-open shop. While a shop runs, `following.py` carries a plan out, `known_world.py` says what is known
+at a minute and `short_search.py` improves a plan in milliseconds. `batch.py` runs many episodes step by
+step for learning; `observation.py` names what a policy sees. `dispatcher_desk.py` asks one dispatcher for
+the whole plant job by job; `dispatcher_observation.py` names what it sees. `kernel/` holds the njit
+functions and nothing else.
 
 Invariants: times are integer minutes since the instance's epoch; all events of one instant are applied
 before any decision; a rule or a policy sees nominal minutes only; a random draw depends on (seed, who,
