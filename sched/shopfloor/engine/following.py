@@ -12,8 +12,8 @@ from shopfloor.engine import layout as at
 from shopfloor.engine.arrays import Compiled
 from shopfloor.engine.dispatch import Outcome, outcome_of
 from shopfloor.engine.episode import checked_levels, new_state
-from shopfloor.engine.kernel.follow import Lines, carry_out, find_down, run_lines
 from shopfloor.engine.kernel.events import begin, finish, next_decision
+from shopfloor.engine.kernel.follow import Lines, carry_out, find_down, run_lines
 from shopfloor.engine.layout import Bools, Role, State, Status
 from shopfloor.engine.scenario import Scenario, nominal_world
 

@@ -19,8 +19,8 @@ from shopfloor.engine import layout as at
 from shopfloor.engine.arrays import Compiled
 from shopfloor.engine.compile_calendars import without
 from shopfloor.engine.dispatch import Outcome
-from shopfloor.engine.kernel.follow import expect_ends
 from shopfloor.engine.following import Shop
+from shopfloor.engine.kernel.follow import expect_ends
 from shopfloor.engine.layout import Bools, Code, Floats, Ints, OpStatus, Problem, Role
 from shopfloor.engine.scenario import Disturbances
 
