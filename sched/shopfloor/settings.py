@@ -51,7 +51,7 @@ class Settings(BaseSettings):
         default="balanced", pattern="^[a-z][a-z0-9_]*$", description="what a plan is optimised for: a preset"
     )
     search_iterations: int = Field(
-        default=1_000_000, ge=0, le=10**9, description="moves that each search worker tries per plan at most"
+        default=2_000_000, ge=0, le=10**9, description="moves that each search worker tries per plan at most"
     )
     search_workers: int = Field(
         default=2, ge=1, le=64, description="search chains side by side, one core each"
