@@ -11,6 +11,7 @@ import inspect
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
+from functools import lru_cache
 
 from shopfloor.domain.fingerprint import instance_fingerprint
 from shopfloor.domain.schedule import Schedule
@@ -129,10 +130,14 @@ def players(
 
 def key_of(case: SuiteCase, player: ReplanPlayer, *, seed: int) -> str:
     """Return what names a player's row on a case."""
-    source = inspect.getsource(replanning)
     facts = (instance_fingerprint(case.instance), repr(case.disturbances), str(case.scenario_seed), str(seed))
-    parts = (solver_hash(), source, *facts, player.content)
+    parts = (solver_hash(), _replanning_source(), *facts, player.content)
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:24]
+
+
+@lru_cache(maxsize=1)
+def _replanning_source() -> str:
+    return inspect.getsource(replanning)
 
 
 def play(arena: Arena, case: SuiteCase, player: ReplanPlayer, *, seed: int) -> ReplanRow:
@@ -215,14 +220,15 @@ class ReplanTable:
 
     def text(self) -> str:
         """Return the table for a terminal."""
+        width = max(len(line.player) for line in self.lines)
         head = (
-            f"{'player':48}{'cases':>6}{'days':>8}{'ratio':>8}  {'95 % interval':17}{'avoidable':>10}  "
+            f"{'player':{width}}{'cases':>6}{'days':>8}{'ratio':>8}  {'95 % interval':17}{'avoidable':>10}  "
             f"{'95 % interval':17}{'wins':>6}{'plans':>7}{'search':>8}{'other ms':>9}"
         )
         rows = [f"weighted tardiness, ratio of sums to {self.opponent}, same hidden futures", head]
         for line in self.lines:
             rows.append(
-                f"{line.player:48}{line.n_cases:6d}{line.mean:8.1f}{line.total.ratio:8.3f}  "
+                f"{line.player:{width}}{line.n_cases:6d}{line.mean:8.1f}{line.total.ratio:8.3f}  "
                 f"{_interval(line.total):17}{line.avoidable.ratio:10.3f}  {_interval(line.avoidable):17}"
                 f"{line.total.wins:6.0%}{line.plannings:7.0f}{line.search_ms:8.1f}{line.other_ms:9.1f}"
             )
