@@ -62,7 +62,7 @@ class EvaluationSize:
 
 SMALL = EvaluationSize(n_static=30, n_dynamic=15, n_weeks=2, n_stress=2, n_samples=64, sampling_s=0.25)
 FULL = EvaluationSize()
-SIZES: Mapping[str, EvaluationSize] = {"small": SMALL, "full": FULL}
+SIZES: Mapping[str, EvaluationSize] = {"small": SMALL, "standard": FULL, "full": FULL}
 
 
 @dataclass(frozen=True)
