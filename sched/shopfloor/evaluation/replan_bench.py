@@ -247,8 +247,8 @@ class ReplanTable:
         best, other = min(replans, key=_ratio), min(alone, key=_ratio)
         words = "wins over" if best.total.ratio < other.total.ratio else "does not win over"
         return (
-            f"planning again ({best.player}, {best.total.ratio:.3f}) {words} whoever decides alone "
-            f"({other.player}, {other.total.ratio:.3f})"
+            f"planning again ({best.player}, {best.total.ratio:.3f} {_interval(best.total)}) {words} whoever "
+            f"decides alone ({other.player}, {other.total.ratio:.3f})"
         )
 
     def as_dict(self) -> dict[str, object]:

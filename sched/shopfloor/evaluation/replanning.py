@@ -26,7 +26,7 @@ from shopfloor.engine import layout as at
 from shopfloor.engine.actor import ActorSpec
 from shopfloor.engine.arrays import Compiled
 from shopfloor.engine.dispatch import Outcome, dispatch, quick_cost
-from shopfloor.engine.following import Shop, follow, lines_of
+from shopfloor.engine.following import Lines, Shop, follow, lines_of
 from shopfloor.engine.known_world import Known, Outlook, known_now, require_plain
 from shopfloor.engine.layout import OpStatus
 from shopfloor.engine.objective import PRESETS, Objective
@@ -175,6 +175,7 @@ class _Replanning:
         self.account = Account()
         self.plan: Outcome | None = None
         self.known: Known | None = None
+        self.lines: Lines | None = None
 
     def run(self) -> tuple[Outcome, Account]:
         shop, account = self.shop, self.account
@@ -185,9 +186,8 @@ class _Replanning:
             if self.is_due():
                 self.plan_anew()
             account.other_s += time.thread_time() - before - (account.search_s + account.first_s - spent)
-            assert self.plan is not None
-            assert self.known is not None
-            shop.carry_on(lines_of(self.known.compiled, self.plan), waits=self.settings.waits)
+            assert self.lines is not None
+            shop.carry_on(self.lines, waits=self.settings.waits)
         return shop.outcome(), account
 
     def is_due(self) -> bool:
@@ -232,7 +232,7 @@ class _Replanning:
             plan = candidates[chosen]
         account.followed[chosen] += 1
         account.n_plannings += 1
-        self.known, self.plan = known, plan
+        self.known, self.plan, self.lines = known, plan, lines_of(compiled, plan)
 
     def morning(self, compiled: Compiled, start: Outcome, number: int) -> Outcome:
         """Return the plan that a longer search makes of what is known at the beginning."""
