@@ -28,7 +28,7 @@ def replan(
 ) -> None:
     """Plan again at every event on what is known then, against tuned rules and the policy, paired, with intervals.
 
-    Ten cases at 10, 50 and 200 ms take about an hour of one quiet core; what is done is kept, a killed run goes
+    Ten cases at 10, 50 and 200 ms take about half an hour of one quiet core; what is done is kept, a killed run goes
     on.
     """
     from flows.bench_replan import ReplanOptions, run_bench_replan
