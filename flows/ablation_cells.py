@@ -150,13 +150,12 @@ def _rows(
 
 
 def _row(arena: Arena, outcome: Outcome, name: str, seed: int, ending: Ending) -> AblationRow:
-    from shopfloor.domain.validator import validate
     from shopfloor.envs.score import episode_kpis
     from shopfloor.evaluation.ablation import AblationRow
     from shopfloor.evaluation.scoring import kpis_of
 
     schedule = arena.schedule_of(outcome, name)
-    broken = [item for item in validate(arena.world, schedule) if not arena.is_rounding(item)]
+    broken = arena.violations(schedule)
     return AblationRow(
         name,
         seed,

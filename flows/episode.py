@@ -91,7 +91,6 @@ def play_episode(
     Raises:
         RefusedInput: There is no such rule, or no candidate.
     """
-    from shopfloor.domain.validator import validate
     from shopfloor.engine.dispatch import dispatch
     from shopfloor.envs.score import ScoreWeights, episode_kpis, score_parts
     from shopfloor.envs.score import score as weighted
@@ -104,7 +103,7 @@ def play_episode(
     outcome = dispatch(arena.compiled, player, scenario=arena.scenario)
     ours = episode_kpis(arena.compiled, outcome)
     theirs = episode_kpis(arena.compiled, dispatch(arena.compiled, reference, scenario=arena.scenario))
-    broken = validate(arena.world, arena.schedule_of(outcome, by))
+    broken = arena.violations(arena.schedule_of(outcome, by))
     return EpisodeReport(
         by=by,
         against=f"{reference.name}({reference.k1:.2f}, {reference.k2:.2f}, {reference.tail:.2f})",
@@ -114,7 +113,7 @@ def play_episode(
         reference=theirs,
         parts=score_parts([ours], [theirs]),
         score=weighted([ours], [theirs], ScoreWeights(**score.model_dump())),
-        n_violations=sum(not arena.is_rounding(item) for item in broken),
+        n_violations=len(broken),
         gantt=None if gantt is None else _draw(arena, outcome, by, gantt),
     )
 

@@ -10,7 +10,6 @@ from evaluation_cases import tiny_instance
 from learning_plants import random_instance
 
 from shopfloor.domain.instance import Instance
-from shopfloor.domain.validator import validate
 from shopfloor.engine import layout as at
 from shopfloor.engine.actor import ActorSpec, zero_weights
 from shopfloor.engine.arrays import Compiled, compile_instance
@@ -96,8 +95,7 @@ def test_what_happened_is_valid_in_the_world_as_it_turned_out(name: str) -> None
             assert arena.scenario is not None
             lived, _ = played(arena.compiled, arena.scenario, SETTINGS[name])
             assert lived.is_scheduled.all()
-            found = validate(arena.world, arena.schedule_of(lived, name))
-            assert [item for item in found if not arena.is_rounding(item)] == []
+            assert arena.violations(arena.schedule_of(lived, name)) == []
 
 
 def test_the_same_seed_lives_the_same_week() -> None:

@@ -15,7 +15,6 @@ from functools import lru_cache
 
 from shopfloor.domain.fingerprint import instance_fingerprint
 from shopfloor.domain.schedule import Schedule
-from shopfloor.domain.validator import validate
 from shopfloor.engine.actor import ActorSpec
 from shopfloor.engine.arrays import compile_instance
 from shopfloor.engine.dispatch import dispatch, to_schedule
@@ -154,13 +153,12 @@ def play(arena: Arena, case: SuiteCase, player: ReplanPlayer, *, seed: int) -> R
         lived, account = replan(arena.compiled, arena.scenario, case.disturbances, player.settings, seed=seed)
         schedule = arena.schedule_of(lived, player.name)
         facts = account.facts()
-    wrong = [item for item in validate(arena.world, schedule) if not arena.is_rounding(item)]
     return ReplanRow(
         key=key_of(case, player, seed=seed),
         case=case.name,
         player=player.name,
         n_operations=arena.compiled.n_operations,
-        n_violations=len(wrong),
+        n_violations=len(arena.violations(schedule)),
         kpis=kpis_of(arena, schedule),
         facts=facts,
     )

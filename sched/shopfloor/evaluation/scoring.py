@@ -21,6 +21,7 @@ from shopfloor.domain.schedule import Schedule
 from shopfloor.domain.validator import validate
 from shopfloor.domain.violation import Violation
 from shopfloor.engine.arrays import Compiled, compile_instance
+from shopfloor.engine.compile_operations import run_minutes
 from shopfloor.engine.dispatch import Outcome, to_schedule
 from shopfloor.engine.scenario import Scenario, realise
 from shopfloor.evaluation.contestant import Contestant, greedy
@@ -72,16 +73,30 @@ class Arena:
         outcome = greedy().play(self.compiled, scenario=self.scenario)
         return late_cohort(self.world, self.schedule_of(outcome, "greedy"))
 
-    def is_rounding(self, violation: Violation) -> bool:
-        """Tell whether it is the engine's and the domain's rounding of one realised duration: 2 minutes at
-        most.
+    def violations(self, schedule: Schedule) -> list[Violation]:
+        """Return what the validator finds wrong, on dynamic cases less what is the world's doing alone.
 
-        A plan gets no such allowance; and durations are no scheduler's choice.
+        There durations may differ by the engine's and the domain's rounding of one realised duration (2 minutes at
+        most), and an operation that may not be interrupted is interrupted all the same where it fitted as it was
+        known at its start and took longer, or its machine broke down. A plan gets no such allowance.
         """
-        if self.scenario is None or violation.code != "RUN_MINUTES":
+        found = validate(self.world, schedule)
+        if self.scenario is None:
+            return list(found)
+        return [item for item in found if not self._is_fate(item, schedule)]
+
+    def _is_fate(self, violation: Violation, schedule: Schedule) -> bool:
+        if violation.code == "RUN_MINUTES":
+            run, expected = (float(violation.values[name]) for name in ("run", "expected"))
+            return abs(run - expected) <= 2
+        if violation.code != "NOT_CONTIGUOUS":
             return False
-        found, expected = (float(violation.values[name]) for name in ("run", "expected"))
-        return abs(found - expected) <= 2
+        known = self.compiled.instance
+        row = schedule.by_operation[violation.where]
+        machine = known.plant.machines[known.plant.machine_index[row.machine_id]]
+        nominal = known.operation_by_id[row.operation_id].processing_minutes
+        work = row.setup_minutes + run_minutes(nominal, machine.speed_factor)
+        return known.open_time[row.machine_id].fits(row.start, work, row.level) == row.start
 
     def schedule_of(self, outcome: Outcome, solver: str) -> Schedule:
         """Return the plan, or on dynamic cases what happened."""
@@ -107,7 +122,7 @@ def play(arena: Arena, contestant: Contestant, *, suite_hash: str = "", seed: in
     began = time.perf_counter()
     outcome = contestant.play(arena.compiled, scenario=arena.scenario, seed=seed)
     schedule = arena.schedule_of(outcome, contestant.name)
-    violations = [item for item in validate(arena.world, schedule) if not arena.is_rounding(item)]
+    violations = arena.violations(schedule)
     seconds = arena.compile_seconds + time.perf_counter() - began
     if violations:
         log.warning(
