@@ -1,10 +1,13 @@
 """Chains of simulated annealing: each improves one plan, in slices, until its moves or the time are used up.
 
+Where there are many moves for few operations, a chain cools several times.
+
 A chain is deterministic for its start, seed and planned moves; the clock only decides how far it gets.
 """
 
 from __future__ import annotations
 
+import math
 import time
 from dataclasses import dataclass, field
 
@@ -30,6 +33,13 @@ from shopfloor.engine.search_state import (
 SLICE_S = 0.01
 """Wall seconds between two looks at the clock."""
 
+CYCLE = 3000
+"""Moves per operation after which one cooling has found what it finds: more of them are spent on another one."""
+
+HOTTER = (1.0, 1.0, 3.0, 10.0)
+"""First temperatures of the coolings in turn, as multiples of the given one: with many for few operations, some begin
+hot enough to leave what the cool ones come back to."""
+
 
 @dataclass(frozen=True, slots=True)
 class Cooling:
@@ -49,9 +59,11 @@ class Chain:
     """One annealing in progress.
 
     Attributes:
-        planned: Moves after which it is cold.
+        planned: Moves after which it is cold for the last time.
         trace: (wall seconds of work, cost of the kept plan) at each slice that found a better one.
         worked: Wall seconds of work so far.
+        done: Moves of the coolings that are over.
+        coolings: How many of them are over.
     """
 
     compiled: Compiled
@@ -65,14 +77,18 @@ class Chain:
     max_level: int
     trace: list[tuple[float, float]] = field(default_factory=list)
     worked: float = 0.0
+    done: int = 0
+    coolings: int = 0
 
     def __post_init__(self) -> None:
         self.book = book_of(self.compiled, self.plan, self.weights, self.worth)
+        cycle = CYCLE * max(1, len(self.book.movable))
+        self.cycle = max(1, math.ceil(self.planned / max(1, self.planned // cycle)))
 
     @property
     def tried(self) -> int:
         """Moves so far."""
-        return int(self.search.tally[memory.T_TRIED])
+        return self.done + int(self.search.tally[memory.T_TRIED])
 
     @property
     def cost(self) -> float:
@@ -91,7 +107,11 @@ class Chain:
 
     def advance(self, until: int) -> None:
         """Try moves until `until` have been tried in all; other threads run meanwhile."""
-        if len(self.book.movable):
+        if not len(self.book.movable):
+            self.search.tally[memory.T_TRIED] = until - self.done
+        while self.tried < until:
+            if self.tried - self.done >= self.cycle:
+                self.reheat()
             anneal(
                 self.compiled.problem,
                 self.plan,
@@ -99,14 +119,20 @@ class Chain:
                 self.search,
                 self.book,
                 self.worth,
-                until,
-                max(1, self.planned),
-                self.cooling.hot,
+                min(until - self.done, self.cycle),
+                self.cycle,
+                self.cooling.hot * HOTTER[self.coolings % len(HOTTER)],
                 self.cooling.cold,
                 self.max_level,
             )
-        else:
-            self.search.tally[memory.T_TRIED] = until
+
+    def reheat(self) -> None:
+        """Begin another cooling at the plan as it stands; the best plan is kept."""
+        self.settle()
+        tally = self.search.tally
+        self.done += int(tally[memory.T_TRIED])
+        self.coolings += 1
+        tally[memory.T_TRIED] = tally[memory.T_NEXT_LOOK] = 0
 
     def settle(self) -> None:
         """Look at the plan as it stands now: keep it if it is the best that the guard lets pass."""

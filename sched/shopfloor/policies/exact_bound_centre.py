@@ -198,8 +198,10 @@ class _CentreBuilder:
             others = [name for name in self.families if name != operation.family]
             within = plant.setup_minutes(machine, operation.family, operation.family)
             other = min((plant.setup_minutes(machine, n, operation.family) for n in others), default=within)
-            same.append(run + (within if not self.is_pooled(pool) else min(within, other)))
-            change.append(run + (other if not self.is_pooled(pool) else min(within, other)))
+            least = min(within, other)
+            is_pooled = self.is_pooled(pool)
+            same.append(run + (least if is_pooled or self.unseen - {operation.family} else within))
+            change.append(run + (least if is_pooled or operation.family in self.unseen else other))
         return np.array(same, dtype=np.int64), np.array(change, dtype=np.int64)
 
     def is_pooled(self, pool: Pool) -> bool:
@@ -208,6 +210,12 @@ class _CentreBuilder:
             item.start > self.instance.now and item.machine_id in pool.machine_ids
             for item in self.instance.commitments
         )
+
+    @cached_property
+    def unseen(self) -> set[str]:
+        """Families of operations that run here and carry no share: on no path, they may yet prepare a slot."""
+        here = (o for o in self.instance.operations if o.machine_type == self.name)
+        return {o.family for o in here if o.operation_id not in self.shares.keys() | self.shop.committed}
 
     @cached_property
     def families(self) -> set[str | None]:
