@@ -20,7 +20,7 @@ from shopfloor.engine.optimise import Budget, Limits, Optimised, optimise, plan_
 from shopfloor.engine.portfolio import replan_active
 from shopfloor.engine.room import fill_room
 from shopfloor.engine.rules import Rule, RuleSpec
-from shopfloor.engine.search import Chain, figures_of, new_chain
+from shopfloor.engine.search import CYCLE, Chain, figures_of, new_chain
 from shopfloor.engine.search_state import cost_of, sequences_of, weights_of
 
 QUICK = Budget(iterations=3000, seconds=300.0, workers=1, samples=0)
@@ -150,6 +150,23 @@ def test_a_search_that_is_stopped_early_can_be_repeated_to_the_same_move() -> No
     assert once.iterations == twice.iterations == (700, 1300)
     assert np.array_equal(once.outcome.start, twice.outcome.start)
     assert plan(None).cost <= once.cost + 1e-9
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_a_chain_that_cools_several_times_does_not_care_where_it_is_cut(seed: int) -> None:
+    compiled = compile_instance(random_instance(seed, tidy=True))
+    start = greedy_list(compiled)
+    moves = 8 * CYCLE * compiled.n_operations
+    whole, cut = (free_chain(compiled, PRESETS["balanced"], start, moves) for _ in range(2))
+    whole.advance(moves)
+    for until in itertools.chain(range(977, moves, 9973), [moves]):
+        cut.advance(until)
+        assert cut.tried == until
+        assert cut.cost >= cut.loose_cost - 1e-9
+    assert whole.tried == moves
+    assert whole.coolings == cut.coolings >= (5 if len(whole.book.movable) else 0)
+    assert whole.cost == cut.cost
+    assert np.array_equal(whole.kept().start, cut.kept().start)
 
 
 def test_better_plans_are_told_in_order_and_the_last_one_is_the_answer() -> None:
