@@ -5,7 +5,8 @@ Floor 5: imports everything below; the door to torch, SB3 and Optuna (with `envs
 Map: `train.py` is the table of contents; `presets.py` holds every knob; `bank.py` draws the instances;
 `tune_rules.py`, `labels.py`, `warm_start.py`, `ppo.py` are the steps; `agent_buffer.py` credits each station;
 `curriculum.py` decides about stages; `validation.py` scores a policy against the tuned rule; `checkpoint.py`
-makes each step survive a kill; `ablations.py` leaves one part out; `tune_study.py` searches the knobs with Optuna.
+makes each step survive a kill; `one_thread.py` keeps sums in one order; `ablations.py` leaves one part out;
+`tune_study.py` searches the knobs with Optuna.
 `dispatcher_train.py` trains the single dispatcher with sb3-contrib's MaskablePPO; its knobs are in
 `dispatcher_presets.py`, curriculum, evaluation and checkpoints in `dispatcher_callbacks.py`.
 

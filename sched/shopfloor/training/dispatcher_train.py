@@ -7,15 +7,13 @@ one; the result says so. Held-out books, those from `HELD_OUT_SEEDS` on, are nev
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from math import fsum
 from pathlib import Path
 from typing import Final
 
-import torch
 from sb3_contrib import MaskablePPO
 from stable_baselines3.common.logger import KVWriter, Logger, TensorBoardOutputFormat
 from stable_baselines3.common.vec_env import VecEnv
@@ -43,6 +41,7 @@ from shopfloor.training.dispatcher_callbacks import (
     restore,
 )
 from shopfloor.training.dispatcher_presets import DispatcherPreset
+from shopfloor.training.one_thread import one_thread
 from shopfloor.training.tune_rules import TunedRules, tune_rules
 
 VALIDATION_SEED: Final = 900_000
@@ -125,7 +124,7 @@ def train_dispatcher(
     validation = [chosen.book(k, exercise.max_operations) for k in range(preset.n_validation)]
     reference = rule_cost(validation, tuned.best, exercise)
     reward = DispatcherReward().scaled_to(reference)
-    with _one_thread():
+    with one_thread():
         env = _environment(exercise, preset, bank, tuned.best, reward, n_processes, seed)
         try:
             model = build_ppo(env, exercise, preset, seed=seed)
@@ -268,14 +267,3 @@ def _make_env(name: str, n_books: int, reward: DispatcherReward, rule: RuleSpec)
     exercise = exercise_named(name)
     bank = InstanceBank(drawn_from(exercise.shop), n=n_books)
     return DispatcherEnv(exercise, bank=bank, reward=reward, rule=rule)
-
-
-@contextmanager
-def _one_thread() -> Iterator[None]:
-    """Let torch use one thread: sums in one order, and small networks are no faster on two."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)

@@ -25,6 +25,7 @@ from shopfloor.policies.network import CandidateActor
 from shopfloor.training.bank import TrainingData, compiled_bank, problems_hash, training_data
 from shopfloor.training.checkpoint import Checkpoint, TrainingKey, open_checkpoint
 from shopfloor.training.labels import joined, make_labels, require_labels
+from shopfloor.training.one_thread import one_thread
 from shopfloor.training.ppo import FineTuned, GameSetting, LogMetrics, Progress, choice_of, fine_tune
 from shopfloor.training.presets import Preset
 from shopfloor.training.tune_rules import TunedRules, tune_rules
@@ -88,7 +89,7 @@ def lay_groundwork(
     if isinstance(data, TwinModel):
         data = training_data(data, preset, seed=seed)
     run = _Training(data, preset, seed=seed, directory=directory, listeners=(progress, None))
-    with _one_thread():
+    with one_thread():
         tuned = run.tuned_rules(None)
         return Groundwork(tuned, run.labels(tuned.best))
 
@@ -120,19 +121,8 @@ def train(
     if isinstance(data, TwinModel):
         data = training_data(data, preset, seed=seed)
     run = _Training(data, preset, seed=seed, directory=directory, listeners=(progress, log_metrics))
-    with _one_thread():
+    with one_thread():
         return run.result(tuned, labels)
-
-
-@contextmanager
-def _one_thread() -> Iterator[None]:
-    """Small networks are fastest, and reproducible, on one thread."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
 
 
 class _Training:
