@@ -11,8 +11,9 @@ from oracles.random_plants import random_instance
 from shopfloor.domain.kpis import compute_kpis
 from shopfloor.engine.actor import ActorSpec, check_weights, logits_of, zero_weights
 from shopfloor.engine.arrays import Compiled, compile_instance
-from shopfloor.engine.batch import BatchEngine, LabelPlan, label_decisions
+from shopfloor.engine.batch import BatchEngine
 from shopfloor.engine.dispatch import best_of, dispatch, greedy_list, quick_cost, to_schedule
+from shopfloor.engine.labelling import LabelPlan, label_decisions
 from shopfloor.engine.observation import IDLE, OBSERVATION_NAMES, STATE_NAMES
 from shopfloor.engine.rules import Rule, RuleSpec
 from shopfloor.engine.scenario import Disturbances, realise

@@ -1,12 +1,11 @@
-"""Episodes for learning: many environments stepped together, and rollout labels for a warm start.
+"""Episodes for learning: many environments stepped together.
 
 No reward is made here: `step` returns raw terms and whoever trains gives them their weights and signs.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -14,7 +13,7 @@ import numpy as np
 from shopfloor.engine import layout as at
 from shopfloor.engine.arrays import Compiled
 from shopfloor.engine.dispatch import Outcome, outcome_of
-from shopfloor.engine.episode import heap_capacity, new_scratch, new_state
+from shopfloor.engine.episode import heap_capacity
 from shopfloor.engine.kernel.bank import (
     LAST_COLUMNS,
     N_TERMS,
@@ -31,7 +30,6 @@ from shopfloor.engine.kernel.bank import (
 from shopfloor.engine.kernel.batch import advance, open_door
 from shopfloor.engine.kernel.door import WORDS_PER_ARRAY
 from shopfloor.engine.kernel.estimates import EST_COLUMNS
-from shopfloor.engine.kernel.labels import label_episode
 from shopfloor.engine.layout import Bools, Floats, Ints, Problem, Singles, State, World
 from shopfloor.engine.observation import (
     MASK_SIZE,
@@ -42,8 +40,9 @@ from shopfloor.engine.observation import (
     STATE_SIZE,
 )
 from shopfloor.engine.rules import RuleSpec
-from shopfloor.engine.scenario import Disturbances, Scenario, nominal_world, realise
+from shopfloor.engine.scenario import Disturbances, nominal_world, realise
 
+_NESTED = ("world", "state")
 _OWN_WORLD = ("run", "arrival", "res_end", "res_work")
 
 
@@ -114,17 +113,17 @@ class BatchEngine:
         self.rule = rule
         self.disturbances = disturbances
         self._bank = _bank_of(self.compiled)
-        self._envs = envs = _envs_of(self.compiled, n_envs, rule)
-        envs.done[:] = True
+        self._envs = _envs_of(self.compiled, n_envs, rule)
+        self._envs.done[:] = True
         self._no_actions = np.zeros((0, N_HEADS), dtype=np.int64)
         self._shape = (n_envs, N_HEADS)
-        self._seen = Observation(envs.obs, envs.mask, envs.glob, envs.row[:, ROW_CENTRE])
-        self._result = StepResult(envs.terms, envs.done, envs.elapsed)
         self._open()
 
     def _open(self) -> None:
-        """Tell the kernels where the arrays are."""
+        """Tell the kernels, and whoever looks, where the arrays are."""
         envs = self._envs
+        self._seen = Observation(envs.obs, envs.mask, envs.glob, envs.row[:, ROW_CENTRE])
+        self._result = StepResult(envs.terms, envs.done, envs.elapsed)
         n_arrays = sum(map(len, (self._bank.problem, self._bank.world, envs, envs.world, envs.state)))
         self._door = np.zeros(WORDS_PER_ARRAY * n_arrays, dtype=np.int64)
         open_door(Batch(self._bank, envs), self._door)
@@ -195,6 +194,35 @@ class BatchEngine:
         advance(self._door, actions, -1)
         return self._result
 
+    def snapshot(self) -> dict[str, np.ndarray]:
+        """Return a copy of every environment's arrays by name, for a checkpoint."""
+        envs = self._envs
+        own = {name: array for name, array in envs._asdict().items() if name not in _NESTED}
+        nested = {
+            f"{part}.{name}": array
+            for part in _NESTED
+            for name, array in getattr(envs, part)._asdict().items()
+        }
+        return {name: np.array(array) for name, array in (own | nested).items()}
+
+    def restore(self, arrays: Mapping[str, np.ndarray]) -> None:
+        """Go on exactly where `snapshot` was taken, of a batch over the same instances.
+
+        Raises:
+            ValueError: It was taken of another number of environments.
+        """
+        if len(arrays["done"]) != self.n_envs:
+            raise ValueError(
+                f"snapshot has another number of environments: {len(arrays['done'])}, wanted {self.n_envs}\n"
+                "hint: restore it into a batch of the same size"
+            )
+        copied = {name: np.array(array) for name, array in arrays.items()}
+        world = World(*(copied[f"world.{name}"] for name in World._fields))
+        state = State(*(copied[f"state.{name}"] for name in State._fields))
+        own = {name: copied[name] for name in Envs._fields if name not in _NESTED}
+        self._envs = Envs(world=world, state=state, **own)
+        self._open()
+
     def outcome(self, env: int) -> Outcome:
         """Return where every operation of an environment's finished episode went; ask before its reset."""
         n = self.compiled[int(self._envs.row[env, ROW_PROBLEM])].n_operations
@@ -211,86 +239,6 @@ class BatchEngine:
     def minute(self) -> Ints:
         """Minute of each environment's clock, int64 (envs,)."""
         return self._envs.state.clock[:, at.CLOCK_TIME]
-
-
-@dataclass(frozen=True, slots=True)
-class LabelPlan:
-    """How to label an episode.
-
-    Attributes:
-        temperature: Of the rule's softmax that drives the episode.
-        share: Of the real decisions that are labelled, 0..1.
-        horizon_h: Hours after which a rollout is cut and its estimated cost taken; 0 = to the end. With
-            disturbances labels to the end are dominated by chaos (measured), so cut them there.
-        max_rows: Labels per episode at most.
-    """
-
-    temperature: float = 0.7
-    share: float = 0.15
-    horizon_h: float = 0.0
-    max_rows: int = 512
-
-
-class Labels(NamedTuple):
-    """Labelled decisions.
-
-    Attributes:
-        observations: float32 (rows, 132).
-        masks: bool (rows, 22).
-        costs: float64 (rows, 10), weighted tardiness in days when candidate k goes first; NaN = no candidate.
-        agents: int64 (rows,), the work centre that decides.
-    """
-
-    observations: Singles
-    masks: Bools
-    costs: Floats
-    agents: Ints
-
-
-def label_decisions(
-    compiled: Compiled,
-    rule: RuleSpec,
-    *,
-    seed: int,
-    scenario: Scenario | None = None,
-    plan: LabelPlan | None = None,
-) -> Labels:
-    """Run one episode and price every candidate of some of its decisions by finishing with the rule.
-
-    Args:
-        rule: Orders the candidates, drives the episode and finishes the rollouts.
-        seed: Of the behaviour's noise and of which decisions are labelled.
-        scenario: What really happens, in the episode and in all its rollouts; None = everything as planned.
-    """
-    plan = plan or LabelPlan()
-    world = nominal_world(compiled) if scenario is None else scenario.world
-    rows = plan.max_rows
-    labels = Labels(
-        np.zeros((rows, OBSERVATION_SIZE), dtype=np.float32),
-        np.zeros((rows, MASK_SIZE), dtype=np.bool_),
-        np.zeros((rows, N_CANDIDATES)),
-        np.zeros(rows, dtype=np.int64),
-    )
-    made = label_episode(
-        compiled.problem,
-        world,
-        new_state(compiled, world),
-        new_state(compiled, world),
-        np.zeros(compiled.n_operations, dtype=np.int64),
-        new_scratch(compiled),
-        int(scenario is not None),
-        int(rule.rule),
-        rule.parameters(),
-        np.array([plan.temperature, plan.share, plan.horizon_h * 60.0]),
-        seed,
-        *labels,
-    )
-    return Labels(
-        labels.observations[:made].copy(),
-        labels.masks[:made].copy(),
-        labels.costs[:made].copy(),
-        labels.agents[:made].copy(),
-    )
 
 
 def _bank_of(compiled: Sequence[Compiled]) -> Bank:

@@ -8,7 +8,8 @@ from the engine. An illegal choice, which only a policy without mask makes, is i
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import astuple
 from typing import Any, Final
 
 import numpy as np
@@ -46,6 +47,7 @@ OBSERVATION_SPACE: Final = spaces.Dict(
 """A row: the station's view, what it may do, the plant's state, who it is, hours since the beginning."""
 
 _MAX_EMPTY: Final = 1000
+_KEPT: Final = ("_episode", "_return", "_length", "_paid")
 
 
 def idle_where_illegal(actions: Ints, mask: Bools) -> Ints:
@@ -106,13 +108,24 @@ class StationGame(VecEnv):
         """Switch the stage for episodes that begin from now on."""
         self.is_dynamic = is_dynamic
 
-    def state(self) -> list[int]:
-        """Return each environment's next episode number, for a checkpoint."""
-        return [int(number) for number in self._episode]
+    def state(self) -> dict[str, Any]:
+        """Return everything that the next step depends on: arrays by name, for a checkpoint."""
+        own = {name: np.array(getattr(self, name)) for name in _KEPT}
+        plans = np.array([astuple(plan) for plan in self._plans], dtype=np.int64)
+        ended = np.array([self._n_ended, int(self.is_dynamic)])
+        return own | {"plans": plans, "ended": ended, "engine": self._engine.snapshot()}
 
-    def restore(self, state: Sequence[int]) -> None:
-        """Go on at these episode numbers from the next reset."""
-        self._episode[:] = np.asarray(state, dtype=np.int64)
+    def restore(self, state: Mapping[str, Any]) -> VecEnvObs:
+        """Go on exactly where `state` was taken; return what is seen."""
+        for name in _KEPT:
+            getattr(self, name)[:] = state[name]
+        self._plans = [
+            EpisodePlan(int(problem), int(seed), bool(disturbed), bool(anchor))
+            for problem, seed, disturbed, anchor in state["plans"]
+        ]
+        self._n_ended, self.is_dynamic = int(state["ended"][0]), bool(state["ended"][1])
+        self._engine.restore(state["engine"])
+        return self._observation()
 
     def reward_parts(self) -> dict[str, float]:
         """Return what each term paid per episode that ended since the last call; nothing where none ended."""

@@ -57,6 +57,7 @@ VARIANTS: Final[Mapping[str, Variant]] = {
     "no_mask": Variant("illegal choices are possible and cost the penalty", _without("has_mask")),
     "no_swr": Variant("both heads may choose the same candidate", _without("has_exclusion")),
     "no_central_critic": Variant("the critic sees its station only", _without("has_central_critic")),
+    "no_own_labels": Variant("rollout labels of the rule only", _without("has_own_labels")),
     "no_warm_start": Variant("PPO from a fresh actor", _without("has_warm_start")),
     "no_residual": Variant("no rule in the logits", lambda preset: _with(preset, beta=0.0)),
     "literal_reward": Variant(

@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import logging
 import os
+import time
 import zipfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -24,6 +25,7 @@ import torch
 log = logging.getLogger(__name__)
 
 _KEY_FILE = "key.json"
+_SPENT_FILE = "seconds.json"
 _SUFFIXES = (".json", ".npz", ".pt", ".tmp")
 _DAMAGE = (ValueError, OSError, RuntimeError, EOFError, KeyError, zipfile.BadZipFile, UnpicklingError)
 Value = TypeVar("Value")
@@ -63,15 +65,23 @@ class Checkpoint:
         directory: Holds nothing but this.
         is_resumed: Whether a piece of an earlier, killed run was used.
         reused: Names of those pieces.
+        seconds_before: Wall seconds that earlier, killed runs spent up to their last piece.
     """
 
     directory: Path
     key: TrainingKey
     reused: list[str] = field(default_factory=list)
+    seconds_before: float = 0.0
+    _opened: float = field(default_factory=time.perf_counter)
 
     @property
     def is_resumed(self) -> bool:
         return bool(self.reused)
+
+    @property
+    def seconds(self) -> float:
+        """Wall seconds of this training so far, those of killed runs included."""
+        return self.seconds_before + time.perf_counter() - self._opened
 
     def save_json(self, name: str, value: object) -> None:
         """Store a JSON piece."""
@@ -111,6 +121,8 @@ class Checkpoint:
             file.flush()
             os.fsync(file.fileno())
         temporary.replace(target)
+        if file_name not in (_KEY_FILE, _SPENT_FILE):
+            self.save_json(_SPENT_FILE.removesuffix(".json"), self.seconds)
 
     def _read(self, file_name: str, read: Callable[[Path], Value]) -> Value | None:
         path = self.directory / file_name
@@ -142,4 +154,10 @@ def open_checkpoint(directory: Path, key: TrainingKey) -> Checkpoint:
             if stale.is_file() and stale.suffix in _SUFFIXES:
                 stale.unlink()
         checkpoint.save_json("key", key.as_dict())
+    spent = directory / _SPENT_FILE
+    if spent.exists():
+        try:
+            checkpoint.seconds_before = float(json.loads(spent.read_text()))
+        except (ValueError, TypeError) as error:
+            log.warning("seconds of earlier runs are unreadable piece=%s error=%s", spent, error)
     return checkpoint

@@ -1,8 +1,8 @@
-"""Make rollout labels: price each candidate of some decisions by forcing it and finishing with the rule.
+"""Make rollout labels: price each candidate of some decisions by forcing it and letting somebody finish.
 
-Forks of one decision share instance and noise, so a difference in cost is caused by the decision. Calm
-rollouts run to the end; disturbed ones are cut, because beyond a day or so the difference is chaos
-(measured). Decisions where all candidates cost the same teach nothing and are dropped.
+Forks of one decision share instance and noise, so a difference in cost is caused by the decision. Rollouts are
+cut after some days: later differences are chaos more than consequence. Decisions where all candidates cost the
+same teach nothing and are dropped.
 """
 
 from __future__ import annotations
@@ -15,7 +15,8 @@ from typing import Final
 import numpy as np
 
 from shopfloor.domain.errors import ShopfloorError
-from shopfloor.engine.batch import LabelPlan, label_decisions
+from shopfloor.engine.actor import ActorSpec
+from shopfloor.engine.labelling import LabelPlan, label_decisions
 from shopfloor.engine.rules import RuleSpec
 from shopfloor.engine.scenario import Disturbances, realise
 from shopfloor.policies.distribution import IDLE, N_CHOICES
@@ -27,7 +28,7 @@ log = logging.getLogger(__name__)
 
 LABEL_SEED: Final = 500_000
 N_THREADS: Final = 2
-"""Episodes labelled side by side; it pays where the kernels release the interpreter's lock."""
+"""Episodes labelled side by side; the kernels release the interpreter's lock."""
 _EQUAL: Final = 1e-6
 
 
@@ -37,7 +38,7 @@ class NothingToLearn(ShopfloorError, ValueError):
 
 def make_labels(
     bank: Bank,
-    rule: RuleSpec,
+    policy: RuleSpec | ActorSpec,
     preset: LabelsPreset,
     *,
     disturbances: Disturbances,
@@ -48,9 +49,11 @@ def make_labels(
     """Return labelled decisions, instance after instance; there may be none.
 
     Args:
-        rule: Drives the episodes (with noise) and finishes the rollouts (without).
+        policy: Drives the episodes (with noise) and finishes the rollouts (without).
         disturbances: Of the disturbed share.
-        episodes: Numbers of the episodes to label; None = all `preset.n_episodes`. Parts add up to the whole.
+        episodes: Numbers of the episodes to label; None = the first `preset.n_episodes`. Parts add up to the
+            whole.
+        progress: Called with (share of these episodes done, message).
     """
     numbers = range(preset.n_episodes) if episodes is None else episodes
 
@@ -58,14 +61,14 @@ def make_labels(
     n_labels = 0
     with ThreadPoolExecutor(N_THREADS) as pool:
         pending = [
-            pool.submit(_label_episode, episode, bank, rule, preset, (disturbances, seed))
+            pool.submit(_label_episode, episode, bank, policy, preset, (disturbances, seed))
             for episode in numbers
         ]
-        for episode, future in zip(numbers, pending, strict=True):
+        for place, future in enumerate(pending, start=1):
             done.append(future.result())
             n_labels += len(done[-1])
-            if progress is not None and episode % 8 == 7:
-                progress((episode + 1) / preset.n_episodes, f"episode {episode + 1} labelled")
+            if progress is not None and place % 8 == 0:
+                progress(place / len(numbers), f"{n_labels} decisions labelled")
     log.info("labels made n=%d episodes=%d", n_labels, len(numbers))
     return joined(done)
 
@@ -94,7 +97,11 @@ def require_labels(labels: LabelledStates) -> LabelledStates:
 
 
 def _label_episode(
-    episode: int, bank: Bank, rule: RuleSpec, preset: LabelsPreset, noise: tuple[Disturbances, int]
+    episode: int,
+    bank: Bank,
+    policy: RuleSpec | ActorSpec,
+    preset: LabelsPreset,
+    noise: tuple[Disturbances, int],
 ) -> LabelledStates:
     """Label one episode; `noise` is (disturbances, seed of the training)."""
     disturbances, seed = noise
@@ -107,13 +114,13 @@ def _label_episode(
     episode_seed = LABEL_SEED + 100_003 * seed + episode
     labels = label_decisions(
         problem,
-        rule,
+        policy,
         seed=episode_seed,
         scenario=realise(problem, disturbances, episode_seed) if is_disturbed else None,
         plan=LabelPlan(
             temperature=preset.behaviour_temperature,
             share=preset.label_share,
-            horizon_h=preset.dynamic_horizon_h if is_disturbed else 0.0,
+            horizon_h=preset.horizon_h,
         ),
     )
     # float32 keeps 7 digits and a decision moves the 4th: keep what is above the best, not the total

@@ -1,9 +1,9 @@
 """Fine-tune with SB3's own PPO: two stages, entropy and learning-rate schedules, the best weights kept.
 
 PPO runs in chunks. After each one the policy is scored on the validation set, the curriculum moves, and
-everything needed to go on is stored. The answer is the best weights seen, the warm start included, so this
-step keeps or improves the validation score and never lowers it. A run that was killed goes on with fresh
-episodes, so it ends elsewhere than an unbroken one; the result says so.
+everything needed to go on is stored, the plants in the middle of their episodes included: a run that was killed
+goes on to the weights and the curve of an unbroken one. The answer is the best weights seen, the warm start
+included, so this step keeps or improves the validation score and never lowers it.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from __future__ import annotations
 import copy
 import logging
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -226,6 +226,7 @@ class _FineTuning:
         row = {
             "stage": float(stage),
             "timesteps": float(self.model.num_timesteps),
+            "seconds": self.checkpoint.seconds,
             "ratio": ratio,
             "best_ratio": self.best_ratio,
             "score": metrics.score,
@@ -256,7 +257,8 @@ class _FineTuning:
                 "warmup_left": self.warmup_left,
                 "curriculum": self.curriculum.state(),
                 "history": self.history,
-                "episodes": self.env.state(),
+                "game": _as_tensors(self.env.state()),
+                "episode_starts": torch.from_numpy(np.array(self.model._last_episode_starts)),
                 "torch_rng": torch.get_rng_state(),
                 "numpy_rng": {
                     "name": str(name),
@@ -280,7 +282,8 @@ class _FineTuning:
         self.warmup_left = int(state["warmup_left"])
         self.curriculum.restore(state["curriculum"])
         self.history = list(state["history"])
-        self.env.restore(state["episodes"])
+        self.model._last_obs = self.env.restore(_as_arrays(state["game"]))  # type: ignore[assignment]
+        self.model._last_episode_starts = state["episode_starts"].numpy()
         torch.set_rng_state(state["torch_rng"])
         numpy_rng = state["numpy_rng"]
         np.random.set_state(
@@ -292,6 +295,22 @@ class _FineTuning:
                 numpy_rng["cached"],
             )
         )
+
+
+def _as_tensors(arrays: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a nest of arrays as tensors: what a checkpoint holds."""
+    return {
+        name: _as_tensors(value) if isinstance(value, Mapping) else torch.from_numpy(value)
+        for name, value in arrays.items()
+    }
+
+
+def _as_arrays(tensors: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what `_as_tensors` was made from."""
+    return {
+        name: _as_arrays(value) if isinstance(value, Mapping) else value.numpy()
+        for name, value in tensors.items()
+    }
 
 
 def fine_tune(

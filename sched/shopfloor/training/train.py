@@ -1,4 +1,4 @@
-"""Train a dispatcher from instances: tune the rule, label, warm start, fine-tune, keep the best.
+"""Train a dispatcher from instances: tune the rule, label, learn, label itself, fine-tune, keep the best.
 
 This file is the table of contents; each step is its own module. Every step leaves a piece behind, so a
 killed training goes on instead of starting again. The candidate that comes out is not yet trusted: that is
@@ -18,25 +18,23 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from shopfloor.engine.actor import ActorSpec, ActorWeights
+from shopfloor.engine.actor import ActorWeights
 from shopfloor.engine.rules import RuleSpec
 from shopfloor.policies.model import DispatchModel, Fact
 from shopfloor.policies.network import CandidateActor
 from shopfloor.training.bank import TrainingData, compiled_bank, problems_hash, training_data
 from shopfloor.training.checkpoint import Checkpoint, TrainingKey, open_checkpoint
-from shopfloor.training.labels import joined, make_labels, require_labels
+from shopfloor.training.labels import require_labels
 from shopfloor.training.one_thread import one_thread
+from shopfloor.training.policy_iteration import Lesson, iterate, learn, stored_labels
 from shopfloor.training.ppo import FineTuned, GameSetting, LogMetrics, Progress, choice_of, fine_tune
 from shopfloor.training.presets import Preset
 from shopfloor.training.tune_rules import TunedRules, tune_rules
-from shopfloor.training.validation import ValidationSet, validation_set
-from shopfloor.training.warm_start import LabelledStates, warm_start
+from shopfloor.training.validation import validation_set
+from shopfloor.training.warm_start import LabelledStates
 from shopfloor.twin.model import TwinModel
 
 log = logging.getLogger(__name__)
-
-_EPISODES_PER_PART = 100
-"""Labelled episodes between two checkpoints: a kill costs seconds."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -107,7 +105,7 @@ def train(
 ) -> TrainResult:
     """Return the best dispatcher that the preset finds.
 
-    The same data, preset and seed give the same weights on one thread, unless the run was resumed.
+    The same data, preset and seed give the same weights on one thread, killed and resumed or not.
 
     Args:
         data: Instances, or the twin to draw them from.
@@ -155,10 +153,20 @@ class _Training:
             validation = validation_set(
                 self.held_out, tuned.best, self.disturbances, seed=self.seed, choice=choice_of(self.preset)
             )
+        lesson = Lesson(
+            self.bank,
+            tuned.best,
+            self.disturbances,
+            validation,
+            self.preset,
+            self.seed,
+            self.checkpoint,
+            self.progress,
+        )
         with self._timed("labels"):
             labels = self.chosen_labels(tuned.best, given_labels)
         with self._timed("warm_start"):
-            actor, history = self.warm_actor(labels, tuned.best, validation)
+            actor, history = self.warm_actor(labels, lesson)
         with self._timed("ppo"):
             setting = GameSetting(self.bank, tuned.best, self.disturbances, validation)
             fine = fine_tune(
@@ -170,7 +178,7 @@ class _Training:
                 progress=self.progress,
                 log_metrics=self.log_metrics,
             )
-        return self._packed(tuned, 0 if labels is None else len(labels), fine, history)
+        return self._packed(tuned, fine, history)
 
     def tuned_rules(self, given: TunedRules | RuleSpec | None) -> TunedRules:
         """Return the rules given, stored, or tuned now."""
@@ -188,27 +196,17 @@ class _Training:
         return tuned
 
     def labels(self, rule: RuleSpec) -> LabelledStates:
-        """Return the labels: stored parts, and those that are missing made now."""
-        n_episodes = self.preset.labels.n_episodes
-        parts = []
-        for first in range(0, n_episodes, _EPISODES_PER_PART):
-            name = f"labels_{first:06d}"
-            stored = self.checkpoint.load_arrays(name)
-            if stored is not None:
-                parts.append(LabelledStates(**stored))
-                continue
-            part = make_labels(
-                self.bank,
-                rule,
-                self.preset.labels,
-                disturbances=self.disturbances,
-                seed=self.seed,
-                episodes=range(first, min(first + _EPISODES_PER_PART, n_episodes)),
-                progress=self._reporter("labels"),
-            )
-            self.checkpoint.save_arrays(name, part.arrays())
-            parts.append(part)
-        return joined(parts)
+        """Return the rule's labels: stored parts, and those that are missing made now."""
+        return stored_labels(
+            self.bank,
+            rule,
+            self.preset.labels,
+            disturbances=self.disturbances,
+            seed=self.seed,
+            checkpoint=self.checkpoint,
+            name="labels",
+            report=self.progress,
+        )
 
     def chosen_labels(self, rule: RuleSpec, given: LabelledStates | None) -> LabelledStates | None:
         """Return the labels to learn from; None where the method has no warm start."""
@@ -217,55 +215,22 @@ class _Training:
         return require_labels(self.labels(rule) if given is None else given)
 
     def warm_actor(
-        self, labels: LabelledStates | None, rule: RuleSpec, validation: ValidationSet
+        self, labels: LabelledStates | None, lesson: Lesson
     ) -> tuple[CandidateActor, list[dict[str, float]]]:
-        """Return the warm-started actor, stored or trained now, and its epochs; without labels a fresh one."""
+        """Return the actor that learned from labels, and its epochs; without labels a fresh one."""
         torch.manual_seed(self.seed)
         actor = CandidateActor(self.preset.hidden, beta=self.preset.beta)
         if labels is None:
             return actor, []
-        stored = self.checkpoint.load_tensors("warm_start")
-        if stored is not None:
-            actor.load_state_dict(stored["actor"])
-            return actor, list(stored["history"])
-        report = self._reporter("warm_start")
-        asked = 0
-
-        def evaluate(candidate: CandidateActor) -> float:
-            nonlocal asked
-            ratio = validation.ratio(ActorSpec(candidate.export(), rule, self.preset.beta))
-            asked += 1
-            if report is not None:
-                share = min(1.0, asked / max(1, self.preset.warm_start.n_epochs))
-                report(share, f"validation {ratio:.3f} of the tuned rule")
-            return ratio
-
-        epochs = warm_start(
-            actor,
-            labels,
-            self.preset.warm_start,
-            seed=self.seed,
-            evaluate=evaluate,
-            has_mask=self.preset.method.has_mask,
-        )
-        history = [
-            {
-                "epoch": float(e.epoch),
-                "loss": e.loss,
-                "regret": e.regret,
-                **({"ratio": e.score} if np.isfinite(e.score) else {}),
-            }
-            for e in epochs
-        ]
+        history = learn(actor, labels, lesson, n_epochs=self.preset.warm_start.n_epochs, name="warm_start")
+        if self.preset.method.has_own_labels:
+            history += iterate(actor, labels, lesson)
         if self.log_metrics is not None:
-            for row in history:
-                self.log_metrics({f"warm_start_{name}": v for name, v in row.items()}, int(row["epoch"]))
-        self.checkpoint.save_tensors("warm_start", {"actor": actor.state_dict(), "history": history})
+            for step, row in enumerate(history):
+                self.log_metrics({f"warm_start_{name}": v for name, v in row.items()}, step)
         return actor, history
 
-    def _packed(
-        self, tuned: TunedRules, n_labels: int, fine: FineTuned, epochs: list[dict[str, float]]
-    ) -> TrainResult:
+    def _packed(self, tuned: TunedRules, fine: FineTuned, epochs: list[dict[str, float]]) -> TrainResult:
         weights, last = (self._exported(state) for state in (fine.state, fine.last_state))
         digest = weights_hash(weights)
         metadata: dict[str, Fact] = {
@@ -275,7 +240,7 @@ class _Training:
             "seed": self.seed,
             "weights_hash": digest,
             "validation_ratio": fine.ratio,
-            "n_labels": n_labels,
+            "n_labels": int(epochs[-1]["n_labels"]) if epochs else 0,
             "ppo_timesteps": fine.timesteps,
             "switches": "; ".join(fine.switches),
             "resumed": self.checkpoint.is_resumed,

@@ -14,7 +14,7 @@ import numpy as np
 
 from shopfloor.engine.kernel.act import act, forced_choice
 from shopfloor.engine.kernel.events import begin, finish, next_decision
-from shopfloor.engine.kernel.jit import entry, inlined
+from shopfloor.engine.kernel.jit import entry, inlined, outlined, threaded
 from shopfloor.engine.kernel.observe import observe
 from shopfloor.engine.kernel.starts import assign
 from shopfloor.engine.kernel.streams import gumbel
@@ -178,7 +178,36 @@ def choose(
     return first, second
 
 
-@entry
+@outlined
+def actor_step(
+    problem: Problem,
+    world: World,
+    state: State,
+    levels: Ints,
+    w: int,
+    scratch: Scratch,
+    rule: int,
+    par: Floats,
+    weights: ActorWeights,
+    beta: float,
+    temperature: float,
+    seed: int,
+) -> None:
+    """Let the actor decide once at work centre w. One waiting operation is a forced choice and starts at once."""
+    op, pair = forced_choice(problem, world, state, w, levels)
+    if op >= 0:
+        assign(problem, world, state, op, pair, levels[op])
+        return
+    mask = scratch.mask
+    cand = scratch.cand
+    logits = scratch.logits
+    n = observe(problem, world, state, levels, w, rule, par, scratch.obs, mask, cand, scratch.seen)
+    forward(weights, beta, scratch.obs, min(n, N_CANDIDATES), logits, scratch.hidden)
+    first, second = choose(logits, mask, cand, temperature, seed, state.clock[CLOCK_TIME])
+    act(problem, world, state, levels, w, cand, mask, first, second)
+
+
+@threaded
 def run_actor(
     problem: Problem,
     world: World,
@@ -193,26 +222,12 @@ def run_actor(
     temperature: float,
     seed: int,
 ) -> int:
-    """Run one episode with the actor from `begin` to `finish`; return a `Status`.
-
-    One waiting operation is a forced choice and starts at once.
-    """
-    obs = scratch.obs
-    mask = scratch.mask
-    cand = scratch.cand
-    logits = scratch.logits
+    """Run one episode with the actor from `begin` to `finish`; return a `Status`."""
     begin(problem, world, state, levels, is_scenario)
     while True:
         w = next_decision(problem, world, state, levels)
         if w < 0:
             break
-        op, pair = forced_choice(problem, world, state, w, levels)
-        if op >= 0:
-            assign(problem, world, state, op, pair, levels[op])
-            continue
-        n = observe(problem, world, state, levels, w, rule, par, obs, mask, cand, scratch.seen)
-        forward(weights, beta, obs, min(n, N_CANDIDATES), logits, scratch.hidden)
-        first, second = choose(logits, mask, cand, temperature, seed, state.clock[CLOCK_TIME])
-        act(problem, world, state, levels, w, cand, mask, first, second)
+        actor_step(problem, world, state, levels, w, scratch, rule, par, weights, beta, temperature, seed)
     finish(problem, state)
     return state.clock[CLOCK_STATUS]

@@ -11,7 +11,7 @@ from shopfloor.engine.kernel.act import forced_choice
 from shopfloor.engine.kernel.estimates import job_estimates, state_cost
 from shopfloor.engine.kernel.events import begin, finish, next_decision
 from shopfloor.engine.kernel.fork import copy_state
-from shopfloor.engine.kernel.jit import entry
+from shopfloor.engine.kernel.jit import entry, threaded
 from shopfloor.engine.kernel.observe import observe
 from shopfloor.engine.kernel.rules import rule_step
 from shopfloor.engine.kernel.starts import assign
@@ -60,7 +60,7 @@ def cost_to_go(
         rule_step(problem, world, state, levels, w, rule, par, 0.0, 0)
 
 
-@entry
+@threaded
 def label_episode(
     problem: Problem,
     world: World,

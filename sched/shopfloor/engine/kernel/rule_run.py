@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from shopfloor.engine.kernel.bits import lowest_bit
 from shopfloor.engine.kernel.events import apply_instant, begin, finish, startable_from, wake
-from shopfloor.engine.kernel.jit import entry, inlined, outlined
+from shopfloor.engine.kernel.jit import inlined, outlined, threaded
 from shopfloor.engine.kernel.ranking import (
     EARLY,
     LATE,
@@ -109,7 +109,7 @@ def _decide(
         opened &= ~problem.slot[problem.elig[pair, ELIG_SLOT], SLOT_BIT]
 
 
-@entry
+@threaded
 def run_rule(
     problem: Problem,
     world: World,
