@@ -12,16 +12,15 @@ import json
 import logging
 import shutil
 import time
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from multiprocessing import get_context
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from flows.ablation_cells import GROUNDWORK, TEXTBOOK, TUNED, CellRequest, read_cell, run_cell
 from flows.durations import duration_text
 from flows.learning_plant import choose_plant
+from flows.side_by_side import side_by_side
 from shopfloor.domain.errors import ShopfloorError
 from shopfloor.settings import read_settings
 
@@ -151,7 +150,7 @@ def _make_cells(requests: Sequence[CellRequest], n_workers: int, say: Say) -> di
     rest = [request for request in missing if request.variant != GROUNDWORK]
     n_done = 0
     for batch in (first, rest):
-        for request, error in _side_by_side(batch, n_workers):
+        for request, error in side_by_side(run_cell, batch, n_workers):
             n_done += 1
             name = request.directory.name
             if error is not None:
@@ -160,33 +159,6 @@ def _make_cells(requests: Sequence[CellRequest], n_workers: int, say: Say) -> di
             left = (time.perf_counter() - begun) / n_done * (len(missing) - n_done)
             say(f"[{n_done}/{len(missing)}] {name}{_outcome(request)}, about {duration_text(left)} left")
     return failures
-
-
-def _side_by_side(
-    requests: Sequence[CellRequest], n_workers: int
-) -> Iterator[tuple[CellRequest, Exception | None]]:
-    """Yield each cell when it is over, with what stopped it; one worker is this process."""
-    if n_workers == 1 or len(requests) < 2:
-        for request in requests:
-            try:
-                run_cell(request)
-            except Exception as error:
-                yield request, error
-            else:
-                yield request, None
-        return
-    with ProcessPoolExecutor(min(n_workers, len(requests)), mp_context=get_context("spawn")) as pool:
-        waiting: dict[Future[float], CellRequest] = {pool.submit(run_cell, item): item for item in requests}
-        try:
-            while waiting:
-                over, _ = wait(waiting, return_when=FIRST_COMPLETED)
-                for future in over:
-                    stopped = future.exception()
-                    if stopped is not None and not isinstance(stopped, Exception):
-                        raise stopped
-                    yield waiting.pop(future), stopped
-        finally:
-            pool.shutdown(wait=False, cancel_futures=True)
 
 
 def _outcome(request: CellRequest) -> str:

@@ -13,6 +13,7 @@ import typer
 
 from flows import (
     cli_bench,
+    cli_bench_learning,
     cli_bench_public,
     cli_bench_replan,
     cli_bench_search,
@@ -225,6 +226,7 @@ def up(
 cli_bench.register(app)
 cli_bench_search.register(cli_bench.bench_app)
 cli_bench_public.register(cli_bench.bench_app)
+cli_bench_learning.register(cli_bench.bench_app)
 cli_bench_replan.register(cli_bench.bench_app)
 cli_daily.register(app)
 cli_dispatcher.register(app, cli_bench.bench_app)

@@ -53,7 +53,7 @@ def ablate(
     from shopfloor.training.ablations import VARIANTS
 
     options = AblateOptions(
-        preset=_chosen(preset, preset_file, budget),
+        preset=chosen_preset(preset, preset_file, budget),
         plant=plant,
         n_seeds=seeds,
         variants=tuple(only or VARIANTS),
@@ -91,7 +91,7 @@ def tune(
     from flows.tune import TuneOptions, run_study
 
     options = TuneOptions(
-        preset=_chosen(preset, preset_file, budget),
+        preset=chosen_preset(preset, preset_file, budget),
         plant=plant,
         study=study,
         n_trials=trials,
@@ -124,7 +124,8 @@ def episode(
     show(report, as_json=as_json, text=report.text)
 
 
-def _chosen(name: str, path: Path | None, budget: int | None) -> Preset:
+def chosen_preset(name: str, path: Path | None, budget: int | None) -> Preset:
+    """Return a preset by name, or of a file; with a budget of PPO decisions where one is given."""
     from shopfloor.training.ablations import with_budget
     from shopfloor.training.presets import preset_named, read_preset
 

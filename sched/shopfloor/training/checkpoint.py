@@ -17,7 +17,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from pickle import UnpicklingError
-from typing import IO, Any, TypeVar
+from typing import IO, Any, NamedTuple, TypeVar
 
 import numpy as np
 import torch
@@ -25,7 +25,7 @@ import torch
 log = logging.getLogger(__name__)
 
 _KEY_FILE = "key.json"
-_SPENT_FILE = "seconds.json"
+_SPENT_FILE = "spent.json"
 _SUFFIXES = (".json", ".npz", ".pt", ".tmp")
 _DAMAGE = (ValueError, OSError, RuntimeError, EOFError, KeyError, zipfile.BadZipFile, UnpicklingError)
 Value = TypeVar("Value")
@@ -57,6 +57,22 @@ class TrainingKey:
         }
 
 
+class Spent(NamedTuple):
+    """What a training has cost.
+
+    Attributes:
+        seconds: Wall.
+        cpu_seconds: Of its process, all threads.
+    """
+
+    seconds: float
+    cpu_seconds: float
+
+
+def _now() -> Spent:
+    return Spent(time.perf_counter(), time.process_time())
+
+
 @dataclass
 class Checkpoint:
     """The pieces of one training.
@@ -65,23 +81,27 @@ class Checkpoint:
         directory: Holds nothing but this.
         is_resumed: Whether a piece of an earlier, killed run was used.
         reused: Names of those pieces.
-        seconds_before: Wall seconds that earlier, killed runs spent up to their last piece.
+        before: What earlier, killed runs spent up to their last piece.
     """
 
     directory: Path
     key: TrainingKey
     reused: list[str] = field(default_factory=list)
-    seconds_before: float = 0.0
-    _opened: float = field(default_factory=time.perf_counter)
+    before: Spent = field(default_factory=lambda: Spent(0.0, 0.0))
+    _opened: Spent = field(default_factory=_now)
 
     @property
     def is_resumed(self) -> bool:
         return bool(self.reused)
 
     @property
-    def seconds(self) -> float:
-        """Wall seconds of this training so far, those of killed runs included."""
-        return self.seconds_before + time.perf_counter() - self._opened
+    def spent(self) -> Spent:
+        """What this training has cost so far, killed runs included."""
+        now = _now()
+        return Spent(
+            self.before.seconds + now.seconds - self._opened.seconds,
+            self.before.cpu_seconds + now.cpu_seconds - self._opened.cpu_seconds,
+        )
 
     def save_json(self, name: str, value: object) -> None:
         """Store a JSON piece."""
@@ -122,7 +142,7 @@ class Checkpoint:
             os.fsync(file.fileno())
         temporary.replace(target)
         if file_name not in (_KEY_FILE, _SPENT_FILE):
-            self.save_json(_SPENT_FILE.removesuffix(".json"), self.seconds)
+            self.save_json(_SPENT_FILE.removesuffix(".json"), self.spent._asdict())
 
     def _read(self, file_name: str, read: Callable[[Path], Value]) -> Value | None:
         path = self.directory / file_name
@@ -157,7 +177,7 @@ def open_checkpoint(directory: Path, key: TrainingKey) -> Checkpoint:
     spent = directory / _SPENT_FILE
     if spent.exists():
         try:
-            checkpoint.seconds_before = float(json.loads(spent.read_text()))
+            checkpoint.before = Spent(**json.loads(spent.read_text()))
         except (ValueError, TypeError) as error:
-            log.warning("seconds of earlier runs are unreadable piece=%s error=%s", spent, error)
+            log.warning("what earlier runs cost is unreadable piece=%s error=%s", spent, error)
     return checkpoint

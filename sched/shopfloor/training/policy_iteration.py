@@ -125,7 +125,7 @@ def learn(
     def evaluate(candidate: CandidateActor) -> float:
         spec = ActorSpec(candidate.export(), lesson.rule, lesson.preset.beta)
         ratio = lesson.validation.ratio(spec)
-        seconds.append(lesson.checkpoint.seconds)
+        seconds.append(lesson.checkpoint.spent.seconds)
         if lesson.report is not None:
             lesson.report(
                 name, min(1.0, len(seconds) / n_epochs), f"validation {ratio:.3f} of the tuned rule"

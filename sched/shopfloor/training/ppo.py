@@ -226,7 +226,7 @@ class _FineTuning:
         row = {
             "stage": float(stage),
             "timesteps": float(self.model.num_timesteps),
-            "seconds": self.checkpoint.seconds,
+            "seconds": self.checkpoint.spent.seconds,
             "ratio": ratio,
             "best_ratio": self.best_ratio,
             "score": metrics.score,

@@ -23,7 +23,7 @@ from shopfloor.engine.rules import RuleSpec
 from shopfloor.policies.model import DispatchModel, Fact
 from shopfloor.policies.network import CandidateActor
 from shopfloor.training.bank import TrainingData, compiled_bank, problems_hash, training_data
-from shopfloor.training.checkpoint import Checkpoint, TrainingKey, open_checkpoint
+from shopfloor.training.checkpoint import Checkpoint, Spent, TrainingKey, open_checkpoint
 from shopfloor.training.labels import require_labels
 from shopfloor.training.one_thread import one_thread
 from shopfloor.training.policy_iteration import Lesson, iterate, learn, stored_labels
@@ -48,6 +48,7 @@ class TrainResult:
         history: One row per warm-start epoch and per PPO evaluation.
         resumed: Whether a killed run was continued.
         seconds: Wall seconds of each step in this process.
+        spent: Wall and CPU seconds of the whole training, killed runs included.
         weights_hash: SHA-256 of the actor's weights.
         last_weights: The actor's weights after the last update: what the training ended with, kept or not.
     """
@@ -60,6 +61,7 @@ class TrainResult:
     seconds: dict[str, float]
     weights_hash: str
     last_weights: ActorWeights
+    spent: Spent
 
 
 @dataclass(frozen=True, eq=False)
@@ -255,7 +257,17 @@ class _Training:
         )
         history = (*epochs, *fine.history)
         resumed = self.checkpoint.is_resumed
-        return TrainResult(model, tuned, fine.ratio, history, resumed, dict(self.seconds), digest, last)
+        return TrainResult(
+            model,
+            tuned,
+            fine.ratio,
+            history,
+            resumed,
+            dict(self.seconds),
+            digest,
+            last,
+            self.checkpoint.spent,
+        )
 
     def _exported(self, state: dict[str, torch.Tensor]) -> ActorWeights:
         actor = CandidateActor(self.preset.hidden, beta=self.preset.beta)
