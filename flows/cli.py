@@ -17,6 +17,7 @@ from flows import (
     cli_bench_public,
     cli_bench_replan,
     cli_bench_search,
+    cli_bench_throughput,
     cli_daily,
     cli_dispatcher,
     cli_explain,
@@ -225,6 +226,7 @@ def up(
 
 cli_bench.register(app)
 cli_bench_search.register(cli_bench.bench_app)
+cli_bench_throughput.register(cli_bench.bench_app)
 cli_bench_public.register(cli_bench.bench_app)
 cli_bench_learning.register(cli_bench.bench_app)
 cli_bench_replan.register(cli_bench.bench_app)

@@ -134,6 +134,7 @@ class WeeklyReport:
         verdict: `Verdict.as_dict()` of the gate.
         decision: `promoted`, `kept`, or `baseline` in the words of the ledger.
         resumed: Whether an earlier, killed run did some of the steps.
+        combination: How the candidate is best used while the shop runs, with the ratios of all ways.
     """
 
     cycle_id: str
@@ -147,6 +148,7 @@ class WeeklyReport:
     decision: str
     verdict: Mapping[str, Any]
     verdict_lines: tuple[str, ...]
+    combination: str = ""
     seconds: Mapping[str, float] = field(default_factory=dict)
     links: Mapping[str, Path] = field(default_factory=dict)
 
@@ -157,6 +159,7 @@ class WeeklyReport:
             f"preset {self.preset}, seed {self.seed}",
             *self.verdict_lines,
             self.decision,
+            f"while the shop runs: {self.combination}",
             f"candidate version {self.candidate_version}, champion version {self.champion_version}",
             "",
             "seconds: " + ", ".join(f"{name} {value:.1f}" for name, value in self.seconds.items()),

@@ -11,6 +11,7 @@ from pathlib import Path
 from prefect import flow
 
 from flows.artifacts import Progress, run_name
+from flows.combination_step import combine_with_replanning
 from flows.context import RunContext, instant_of, run_settings
 from flows.cycle import CycleRequest, open_cycle
 from flows.cycle_preset import given_preset, keep_preset
@@ -65,11 +66,12 @@ def weekly_cycle(
         champion = enthrone_best_rule(run, cycle, tuned, snapshot)
         drift = check_data_drift(run, champion, checked)
         trained = train_candidate(run, cycle, twin, tuned, progress)
-        candidate = register_candidate(run, cycle, trained, snapshot)
+        combined = combine_with_replanning(run, cycle, twin, trained, progress)
+        candidate = register_candidate(run, cycle, trained, snapshot, combined)
         trial = EvaluationTrial(candidate, champion, tuned, twin, checked, snapshot)
         evidence = evaluate_against_all(run, cycle, trial, progress)
         verdict = judge_candidate(evidence)
         page = publish_evaluation(run, cycle, evidence, verdict)
         decision = promote_if_better(run, cycle, candidate, verdict)
         announce(decision, verdict, drift, page)
-        return report_cycle(run, cycle, trial, verdict, decision)
+        return report_cycle(run, cycle, trial, verdict, decision, combined)

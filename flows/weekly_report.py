@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from flows.daily_steps import DriftOutcome
     from flows.weekly_steps import EvaluationTrial
     from shopfloor.data.ledger import LedgerRow
+    from shopfloor.evaluation.combination import Combination
     from shopfloor.evaluation.gate import Verdict
 
 
@@ -33,7 +34,12 @@ def announce(decision: LedgerRow, verdict: Verdict, drift: DriftOutcome, page: P
 
 
 def report_cycle(
-    run: RunContext, cycle: Cycle, trial: EvaluationTrial, verdict: Verdict, decision: LedgerRow
+    run: RunContext,
+    cycle: Cycle,
+    trial: EvaluationTrial,
+    verdict: Verdict,
+    decision: LedgerRow,
+    combined: Combination,
 ) -> WeeklyReport:
     """Close the cycle and return its report."""
     was_resumed = bool(cycle.recall("resumed"))
@@ -56,6 +62,7 @@ def report_cycle(
         decision=f"version {decision.champion_version} is champion" if verdict.is_promoted else stays,
         verdict=verdict.as_dict(),
         verdict_lines=verdict.lines(),
+        combination=combined.text(),
         seconds=dict(run.timed.seconds),
         links=links,
     )

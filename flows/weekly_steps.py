@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from expectations.findings import ValidationReport
     from shopfloor.data.ledger import LedgerRow
     from shopfloor.data.snapshot import Snapshot
+    from shopfloor.evaluation.combination import Combination
     from shopfloor.evaluation.evidence import Evidence
     from shopfloor.evaluation.gate import Verdict
     from shopfloor.policies.model import DispatchModel
@@ -143,16 +144,23 @@ def train_candidate(
 
 
 @step(retries=1)
-def register_candidate(run: RunContext, cycle: Cycle, trained: TrainResult, snapshot: Snapshot) -> Registered:
-    """Store the candidate as a proven bundle and as a version with the alias `candidate`."""
+def register_candidate(
+    run: RunContext, cycle: Cycle, trained: TrainResult, snapshot: Snapshot, combined: Combination
+) -> Registered:
+    """Store the candidate, with the way it is best used, as a proven bundle and a version named `candidate`."""
     from dataclasses import replace
 
-    metadata = {**trained.model.metadata, "snapshot_id": snapshot.snapshot_id, "git_sha": git_sha()}
+    metadata = {
+        **trained.model.metadata,
+        "snapshot_id": snapshot.snapshot_id,
+        "git_sha": git_sha(),
+        "combination": combined.name,
+        "combination_uses_policy": combined.uses_policy,
+    }
     model = replace(trained.model, metadata=metadata)
+    tags = _lineage(cycle, snapshot) | {"combination": combined.name}
     with run.timed("register"):
-        candidate = _register(
-            run, model, cycle.directory / "candidate", tags=_lineage(cycle, snapshot), cycle=cycle
-        )
+        candidate = _register(run, model, cycle.directory / "candidate", tags=tags, cycle=cycle)
         _set_alias(run, "candidate", candidate.version)
     return candidate
 

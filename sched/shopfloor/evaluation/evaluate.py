@@ -44,6 +44,7 @@ class EvaluationSize:
         n_samples: Best-of-N of the candidate and of the best tuned rule on static cases; 0 = not run.
         sampling_s: Wall seconds of one best-of-N.
         latency_operations: Size of the timed instance.
+        n_replanned: Cases on which the policy, planning again and both together meet.
     """
 
     n_static: int = 30
@@ -53,6 +54,7 @@ class EvaluationSize:
     n_samples: int = 256
     sampling_s: float = 2.0
     latency_operations: int = 500
+    n_replanned: int = 6
 
     @property
     def n_cases(self) -> int:
@@ -60,7 +62,9 @@ class EvaluationSize:
         return max(-(-3 * self.n_static // 2), 3 * self.n_dynamic)
 
 
-SMALL = EvaluationSize(n_static=30, n_dynamic=15, n_weeks=2, n_stress=2, n_samples=64, sampling_s=0.25)
+SMALL = EvaluationSize(
+    n_static=30, n_dynamic=15, n_weeks=2, n_stress=2, n_samples=64, sampling_s=0.25, n_replanned=3
+)
 FULL = EvaluationSize()
 SIZES: Mapping[str, EvaluationSize] = {"small": SMALL, "standard": FULL, "full": FULL}
 
