@@ -161,3 +161,48 @@ def test_weights_that_are_not_finite_are_refused() -> None:
 def test_a_rule_without_a_look_ahead_is_refused() -> None:
     with pytest.raises(ValueError, match="k1"):
         RuleSpec(Rule.ATC, k1=0.0)
+
+
+def test_a_policys_labels_price_its_own_choice_at_what_it_reaches() -> None:
+    compiled = compiled_plant(13)
+    rng = np.random.default_rng(3)
+    random = {
+        name: rng.normal(size=array.shape).astype(np.float32)
+        for name, array in zero_weights(8, 4)._asdict().items()
+        if not name.startswith("idle")
+    }
+    spec = ActorSpec(zero_weights(8, 4)._replace(**random), beta=0.0)
+    labels = label_decisions(compiled, spec, seed=1, plan=LabelPlan(temperature=0.0, share=1.0))
+    reached = quick_cost(compiled, dispatch(compiled, spec))
+    chosen = logits_of(spec, labels.observations, labels.masks)[:, 0, :10].argmax(axis=1)
+    assert len(labels.costs) > 0 and chosen.any()
+    priced = labels.costs[np.arange(len(chosen)), chosen]
+    alone = ~labels.masks[:, 11:21].any(axis=1)  # with a second machine the other head chooses too
+    assert priced[alone] == pytest.approx(np.full(int(alone.sum()), reached))
+    cut = label_decisions(compiled, spec, seed=1, plan=LabelPlan(temperature=0.0, share=1.0, horizon_h=1e6))
+    assert cut.costs == pytest.approx(labels.costs, nan_ok=True)
+
+
+def test_a_batch_goes_on_exactly_where_its_snapshot_was_taken() -> None:
+    plants = [compile_instance(random_instance(seed, with_pins=False)) for seed in range(4)]
+
+    def fresh() -> BatchEngine:
+        return BatchEngine(plants, 4, rule=RuleSpec(), disturbances=ROUGH)
+
+    def play(engine: BatchEngine, steps: int) -> list[np.ndarray]:
+        seen = []
+        for _ in range(steps):
+            engine.step(np.tile([0, 10], (4, 1)))
+            seen.append(engine.observe().local.copy())
+        return seen
+
+    unbroken, resumed = fresh(), fresh()
+    for env in range(4):
+        unbroken.reset(env, env, seed=env, disturbed=env % 2 == 1)
+    play(unbroken, 3)
+    resumed.restore(unbroken.snapshot())
+    assert (resumed.observe().mask == unbroken.observe().mask).all()
+    for ours, theirs in zip(play(resumed, 6), play(unbroken, 6), strict=True):
+        assert (ours == theirs).all()
+    with pytest.raises(ValueError, match="environments"):
+        BatchEngine(plants, 2, rule=RuleSpec()).restore(unbroken.snapshot())
