@@ -6,7 +6,6 @@ Wiring only: the variants are `training.ablations`, the judging is `evaluation.a
 from __future__ import annotations
 
 import csv
-import hashlib
 import io
 import json
 import logging
@@ -21,6 +20,7 @@ from flows.ablation_cells import GROUNDWORK, TEXTBOOK, TUNED, CellRequest, read_
 from flows.durations import duration_text
 from flows.learning_plant import choose_plant
 from flows.side_by_side import side_by_side
+from flows.study import own_folder, record_study, study_key
 from shopfloor.domain.errors import ShopfloorError
 from shopfloor.settings import read_settings
 
@@ -108,10 +108,11 @@ def run_ablation(options: AblateOptions, *, say: Say) -> AblationReport:
     for name in options.variants:
         ablated(options.preset, name)
     requests = _requests(options)
-    if options.is_fresh:
-        for request in requests:
-            shutil.rmtree(request.directory, ignore_errors=True)
-    failures = _make_cells(requests, options.n_workers, say)
+    with own_folder(requests[0].study):
+        if options.is_fresh:
+            for request in requests:
+                shutil.rmtree(request.directory, ignore_errors=True)
+        failures = _make_cells(requests, options.n_workers, say)
     done = [request for request in requests if request.is_done]
     cells = [read_cell(request) for request in done]
     table = _table(options, cells, failures)
@@ -121,6 +122,14 @@ def run_ablation(options: AblateOptions, *, say: Say) -> AblationReport:
     (folder / "ablation.json").write_text(json.dumps(table.as_dict(), indent=1))
     page = render_ablation(
         table, cells, read_settings().home_dir / "public" / "reports" / f"ablation-{folder.name}.html"
+    )
+    record_study(
+        "shopfloor-ablation",
+        folder.name,
+        options.preset,
+        metrics=_metrics(table),
+        curves=_curves(cells),
+        artifacts=(folder / "ablation.csv", folder / "history.csv", page),
     )
     cpu = sum(float(cell["cpu_seconds"]) for cell in cells)
     return AblationReport(table, page, folder, failures, cpu, time.perf_counter() - began)
@@ -132,8 +141,7 @@ def _requests(options: AblateOptions) -> list[CellRequest]:
     from shopfloor.training.presets import preset_text
 
     plant = choose_plant(options.plant)
-    facts = f"{options.preset.config_hash()} {plant.identity} {options.n_cases}"
-    key = hashlib.sha256(facts.encode()).hexdigest()[:10]
+    key = study_key(options.preset, plant.identity, options.n_cases)
     study = read_settings().home_dir / "ablations" / f"{options.preset.name}-{plant.name}-{key}"
     base = CellRequest(GROUNDWORK, 0, preset_text(options.preset), plant, study, options.n_cases)
     names = dict.fromkeys((GROUNDWORK, FULL, *options.variants))
@@ -166,6 +174,26 @@ def _outcome(request: CellRequest) -> str:
         return " failed"
     ratio = read_cell(request).get("validation_ratio")
     return "" if ratio is None else f" validation {float(ratio):.3f} of the tuned rule"
+
+
+def _metrics(table: AblationTable) -> dict[str, float]:
+    """Return each contestant's ratios as metrics."""
+    return {
+        f"{line.contestant} {kind}": found.ratio
+        for line in table.lines
+        for kind, found in (("calm", line.calm), ("disturbed", line.disturbed))
+        if found is not None
+    }
+
+
+def _curves(cells: Sequence[dict[str, Any]]) -> dict[str, list[tuple[int, float]]]:
+    """Return each training's validation over the decisions played."""
+    return {
+        f"validation {cell['variant']} seed {cell['seed']}": [
+            (int(row["timesteps"]), float(row["ratio"])) for row in cell["history"] if "timesteps" in row
+        ]
+        for cell in cells
+    }
 
 
 def _history_text(cells: Sequence[dict[str, Any]]) -> str:

@@ -5,7 +5,6 @@ Wiring only: the cells are `learning_cells`, the judging is `evaluation.learning
 
 from __future__ import annotations
 
-import hashlib
 import json
 import logging
 import shutil
@@ -26,6 +25,7 @@ from flows.learning_cells import (
 )
 from flows.learning_plant import choose_plant
 from flows.side_by_side import side_by_side
+from flows.study import own_folder, record_study, study_key
 from shopfloor.domain.errors import ShopfloorError
 from shopfloor.settings import read_settings
 
@@ -115,10 +115,11 @@ def run_bench_learning(options: LearningOptions, *, say: Say) -> LearningReport:
 
     began = time.perf_counter()
     requests = _requests(options)
-    if options.is_fresh:
-        for request in requests:
-            shutil.rmtree(request.directory, ignore_errors=True)
-    failures = _make(requests, options.n_workers, say)
+    with own_folder(requests[0].study):
+        if options.is_fresh:
+            for request in requests:
+                shutil.rmtree(request.directory, ignore_errors=True)
+        failures = _make(requests, options.n_workers, say)
     done = [request for request in requests if request.is_done]
     if not done:
         raise NoTraining(
@@ -134,16 +135,35 @@ def run_bench_learning(options: LearningOptions, *, say: Say) -> LearningReport:
     (folder / "learning.json").write_text(json.dumps(table.as_dict(), indent=1))
     page = read_settings().home_dir / "public" / "reports" / f"learning-{folder.name}.html"
     render_learning(table, cells, page)
+    record_study(
+        "shopfloor-learning",
+        folder.name,
+        options.preset,
+        metrics={item.headline.name.replace(",", ""): item.avoidable[0] for item in table.answers},
+        curves=_curves(cells),
+        artifacts=(folder / "learning.json", page),
+    )
     best = min(done, key=lambda request: costs[request.seed]["validation_ratio"]).bundle
     return LearningReport(table, page, folder, best, failures, time.perf_counter() - began)
+
+
+def _curves(cells: Sequence[dict[str, Any]]) -> dict[str, list[tuple[int, float]]]:
+    """Return each training's validation over its wall seconds."""
+    return {
+        f"validation seed {cell['seed']} over seconds": [
+            (int(row["seconds"]), float(row["ratio"]))
+            for row in cell["history"]
+            if "ratio" in row and "seconds" in row
+        ]
+        for cell in cells
+    }
 
 
 def _requests(options: LearningOptions) -> list[LearningRequest]:
     from shopfloor.training.presets import preset_text
 
     plant = choose_plant(options.plant)
-    facts = f"{options.preset.config_hash()} {plant.identity} {options.n_cases}"
-    key = hashlib.sha256(facts.encode()).hexdigest()[:10]
+    key = study_key(options.preset, plant.identity, options.n_cases)
     study = read_settings().home_dir / "learning" / f"{options.preset.name}-{plant.name}-{key}"
     preset = preset_text(options.preset)
     return [LearningRequest(seed, preset, plant, study, options.n_cases) for seed in range(options.n_seeds)]

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from shopfloor_command import shopfloor
 
+from flows.study import StudyBusy, own_folder
 from shopfloor.serving.exit_codes import ExitCode
 from shopfloor.training.presets import read_preset
 
@@ -102,3 +103,48 @@ def test_an_episode_of_nobody_or_of_a_candidate_that_is_not_there_is_refused(tmp
     for by in ("nobody", "candidate"):
         done = shopfloor("episode", "--plant", "tiny", "--by", by, home=tmp_path)
         assert done.returncode == ExitCode.REFUSED and "hint:" in done.stderr
+
+
+@pytest.mark.slow
+def test_the_learning_bench_trains_plays_everybody_and_ends_with_table_page_and_run(tmp_path: Path) -> None:
+    asked = (
+        "bench",
+        "learning",
+        "--preset",
+        "tiny",
+        "--plant",
+        "tiny",
+        "--seeds",
+        "2",
+        "--cases",
+        "6",
+        "--json",
+    )
+    done = shopfloor(*asked, home=tmp_path)
+    assert done.returncode == 0, done.stderr
+    report = json.loads(done.stdout)
+    assert report["failures"] == {}
+    answers = {item["headline"]["name"]: item for item in report["table"]["answers"]}
+    assert len(answers) == 8
+    assert {"policy alone, disturbed", "unseen plant 101, calm", "unseen plant 102, disturbed"} <= set(
+        answers
+    )
+    assert all(item["n_seeds"] == 2 and item["n_violations"] == 0 for item in answers.values())
+    assert answers["policy alone, disturbed"]["n_cases"] == 6
+    samples, alone = (answers[name] for name in ("best of 256 samples, calm", "policy alone, calm"))
+    assert samples["avoidable"][0] <= alone["avoidable"][0]
+    assert Path(report["page"]).stat().st_size > 100_000
+    assert (Path(report["best"]) / "manifest.json").exists() or any(Path(report["best"]).iterdir())
+    again = shopfloor(*asked, home=tmp_path)
+    assert "2 of 2 trainings are there" in again.stderr
+    assert json.loads(again.stdout)["table"] == report["table"]
+
+
+def test_an_experiment_that_another_process_works_on_is_refused(tmp_path: Path) -> None:
+    def take() -> Path:
+        with own_folder(tmp_path / "study") as folder:
+            return folder
+
+    with own_folder(tmp_path / "study"), pytest.raises(StudyBusy, match="another process"):
+        take()
+    assert take().is_dir()
