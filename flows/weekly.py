@@ -65,7 +65,7 @@ def weekly_cycle(
         tuned = tune_dispatching_rules(run, cycle, twin, progress)
         champion = enthrone_best_rule(run, cycle, tuned, snapshot)
         drift = check_data_drift(run, champion, checked)
-        trained = train_candidate(run, cycle, twin, tuned, progress)
+        trained = train_candidate(run, cycle, twin, tuned, champion, progress)
         combined = combine_with_replanning(run, cycle, twin, trained, progress)
         candidate = register_candidate(run, cycle, trained, snapshot, combined)
         trial = EvaluationTrial(candidate, champion, tuned, twin, checked, snapshot)

@@ -107,9 +107,14 @@ def enthrone_best_rule(
 
 @step(timeout_s=24 * 3600)
 def train_candidate(
-    run: RunContext, cycle: Cycle, twin: TwinModel, tuned: TunedRules, progress: Progress
+    run: RunContext,
+    cycle: Cycle,
+    twin: TwinModel,
+    tuned: TunedRules,
+    champion: Champion | None,
+    progress: Progress,
 ) -> TrainResult:
-    """Label, warm-start, fine-tune in two stages; keep the best; go on where a killed training stopped."""
+    """Begin at the champion, learn from labels, fine-tune in two stages; keep the best; resume what was killed."""
     from shopfloor.data.snapshot import open_snapshot
     from shopfloor.tracking.runs import DataUsed, RunRequest, start_run
     from shopfloor.training.bank import training_data
@@ -135,7 +140,8 @@ def train_candidate(
             )
         result = train(
             training_data(twin, preset, seed=run.seed), preset, seed=run.seed,
-            directory=cycle.directory / "training", tuned=tuned, progress=progress, log_metrics=diary.log_metrics,
+            directory=cycle.directory / "training", tuned=tuned, start=champion.model.actor if champion else None,
+            progress=progress, log_metrics=diary.log_metrics,
         )  # fmt: skip
         diary.log_metrics(
             {"validation_ratio": result.validation_ratio, **_prefixed("seconds_", result.seconds)}

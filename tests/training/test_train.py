@@ -65,6 +65,18 @@ def test_a_finished_training_is_not_done_again(tmp_path: Path) -> None:
     assert again.validation_ratio == pytest.approx(first.validation_ratio)
 
 
+def test_a_training_that_begins_at_a_champion_is_not_worse_than_it_on_validation(
+    trained: TrainResult, tmp_path: Path
+) -> None:
+    champion = trained.model.actor
+    later = train(data(), TINY, seed=0, directory=tmp_path / "later", tuned=trained.tuned, start=champion)
+    assert later.validation_ratio <= trained.validation_ratio + 1e-9
+    assert later.model.metadata["started_from"] == trained.weights_hash
+    wider = TINY.model_copy(update={"hidden": (16, 8)})
+    afresh = train(data(), wider, seed=0, directory=tmp_path / "wider", start=champion)
+    assert afresh.model.metadata["started_from"] == ""
+
+
 def test_metrics_and_progress_tell_every_step(tmp_path: Path) -> None:
     steps: list[tuple[str, float]] = []
     metrics: list[dict[str, float]] = []

@@ -67,7 +67,7 @@ def make_labels(
         for place, future in enumerate(pending, start=1):
             done.append(future.result())
             n_labels += len(done[-1])
-            if progress is not None and place % 8 == 0:
+            if progress is not None and (place % 8 == 0 or place == len(numbers)):
                 progress(place / len(numbers), f"{n_labels} decisions labelled")
     log.info("labels made n=%d episodes=%d", n_labels, len(numbers))
     return joined(done)

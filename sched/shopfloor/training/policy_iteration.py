@@ -121,6 +121,7 @@ def learn(
         actor.load_state_dict(stored["actor"])
         return list(stored["history"])
     seconds: list[float] = []
+    n_evaluations = 1 + n_epochs - n_epochs // 3
 
     def evaluate(candidate: CandidateActor) -> float:
         spec = ActorSpec(candidate.export(), lesson.rule, lesson.preset.beta)
@@ -128,7 +129,7 @@ def learn(
         seconds.append(lesson.checkpoint.spent.seconds)
         if lesson.report is not None:
             lesson.report(
-                name, min(1.0, len(seconds) / n_epochs), f"validation {ratio:.3f} of the tuned rule"
+                name, min(1.0, len(seconds) / n_evaluations), f"validation {ratio:.3f} of the tuned rule"
             )
         return ratio
 

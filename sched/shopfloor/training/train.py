@@ -102,6 +102,7 @@ def train(
     directory: Path,
     tuned: TunedRules | RuleSpec | None = None,
     labels: LabelledStates | None = None,
+    start: ActorWeights | None = None,
     progress: Progress | None = None,
     log_metrics: LogMetrics | None = None,
 ) -> TrainResult:
@@ -115,12 +116,14 @@ def train(
         directory: Holds this training's checkpoint and nothing else.
         tuned: Rules tuned before; None = tune them here.
         labels: Made before on the same instances, seed and rule; None = make them here.
+        start: Weights to begin from, those of the champion; left aside where the network has another size.
         progress: Called with (step, share of the step done, message).
         log_metrics: Called with (metrics, step number).
     """
     if isinstance(data, TwinModel):
         data = training_data(data, preset, seed=seed)
-    run = _Training(data, preset, seed=seed, directory=directory, listeners=(progress, log_metrics))
+    listeners = (progress, log_metrics)
+    run = _Training(data, preset, seed=seed, directory=directory, listeners=listeners, start=start)
     with one_thread():
         return run.result(tuned, labels)
 
@@ -136,14 +139,18 @@ class _Training:
         seed: int,
         directory: Path,
         listeners: tuple[Progress | None, LogMetrics | None],
+        start: ActorWeights | None = None,
     ) -> None:
         self.preset, self.seed, self.disturbances = preset, seed, data.disturbances
         self.progress, self.log_metrics = listeners
+        self.start = _fitting(start, preset)
         self.seconds: dict[str, float] = {}
         with self._timed("compile"):
             self.bank = compiled_bank(data.training, data.dynamic_training)
             self.held_out = compiled_bank(data.validation, data.dynamic_validation)
         data_hash = problems_hash([*self.bank.all, *self.held_out.all], data.disturbances)
+        if self.start is not None:
+            data_hash += f" from {weights_hash(self.start)}"
         self.checkpoint: Checkpoint = open_checkpoint(
             directory, TrainingKey(preset.config_hash(), data_hash, seed)
         )
@@ -222,6 +229,8 @@ class _Training:
         """Return the actor that learned from labels, and its epochs; without labels a fresh one."""
         torch.manual_seed(self.seed)
         actor = CandidateActor(self.preset.hidden, beta=self.preset.beta)
+        if self.start is not None:
+            actor.load(self.start)
         if labels is None:
             return actor, []
         history = learn(actor, labels, lesson, n_epochs=self.preset.warm_start.n_epochs, name="warm_start")
@@ -246,6 +255,7 @@ class _Training:
             "ppo_timesteps": fine.timesteps,
             "switches": "; ".join(fine.switches),
             "resumed": self.checkpoint.is_resumed,
+            "started_from": "" if self.start is None else weights_hash(self.start),
         }
         model = DispatchModel(
             kind="actor",
@@ -286,6 +296,17 @@ class _Training:
         yield
         self.seconds[step] = time.perf_counter() - begun
         log.info("training step done step=%s seconds=%.1f", step, self.seconds[step])
+
+
+def _fitting(start: ActorWeights | None, preset: Preset) -> ActorWeights | None:
+    """Return the weights to begin from, if the preset's network takes them."""
+    if start is None or (len(start.b1), len(start.b2)) == preset.hidden:
+        return start
+    log.warning(
+        "training begins afresh: the champion's network is %dx%d, the preset's %dx%d",
+        len(start.b1), len(start.b2), *preset.hidden,
+    )  # fmt: skip
+    return None
 
 
 def weights_hash(weights: ActorWeights) -> str:
