@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import logging
-import os
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from flows.learning_plant import PlantChoice, twin_of
+from flows.study import write_whole
 from flows.weekly_steps import SUITE_SEED
 
 if TYPE_CHECKING:
@@ -77,7 +77,9 @@ def run_cell(request: CellRequest) -> float:
     make = _play_baselines if request.variant == GROUNDWORK else _train_and_play
     facts = make(request)
     seconds = time.process_time() - begun
-    _write(request.answer, facts | {"cpu_seconds": seconds, "variant": request.variant, "seed": request.seed})
+    write_whole(
+        request.answer, facts | {"cpu_seconds": seconds, "variant": request.variant, "seed": request.seed}
+    )
     return seconds
 
 
@@ -201,13 +203,3 @@ def _arenas(plant: PlantChoice, n_cases: int) -> tuple[Sequence[Arena], Any]:
 
     twin = twin_of(plant)
     return [enter(case) for case in frozen_suite(twin, n_cases, seed=SUITE_SEED)], disturbances_of(twin)
-
-
-def _write(path: Path, facts: dict[str, Any]) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_suffix(".tmp")
-    with temporary.open("w") as file:
-        json.dump(facts, file)
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.replace(path)

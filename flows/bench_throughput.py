@@ -86,7 +86,7 @@ def run_bench_throughput(
     from shopfloor.engine.rules import Rule, RuleSpec
     from shopfloor.policies.bundle import load_bundle
     from shopfloor.policies.network import CandidateActor
-    from shopfloor.training.throughput import measure_ppo
+    from shopfloor.training.throughput import logit_disagreement, measure_ppo
     from shopfloor.twin.sample import sample_instance
     from shopfloor.twin.suite import disturbances_of
 
@@ -112,7 +112,7 @@ def run_bench_throughput(
         _rollouts(problems[0], spec, seconds),
         _rollouts(problems[0], spec.rule, seconds),
         seconds,
-        _disagreement(problems, spec),
+        logit_disagreement(problems[:4], spec),
     )
 
 
@@ -132,28 +132,6 @@ def _rollouts(problem: Compiled, spec: ActorSpec | RuleSpec, seconds: float) -> 
 
     with ThreadPoolExecutor(2) as pool:
         return sum(pool.map(work, range(2)))
-
-
-def _disagreement(problems: list[Compiled], spec: ActorSpec) -> float:
-    """Return the largest difference between the engine's and torch's logits on states that the policy meets."""
-    import numpy as np
-    import torch
-
-    from shopfloor.engine.actor import logits_of
-    from shopfloor.engine.labelling import LabelPlan, label_decisions
-    from shopfloor.policies.network import CandidateActor
-
-    plan = LabelPlan(temperature=0.5, share=1.0, horizon_h=1.0)
-    seen = [label_decisions(problem, spec, seed=1, plan=plan) for problem in problems[:4]]
-    states = np.concatenate([labels.observations for labels in seen])
-    masks = np.concatenate([labels.masks for labels in seen])
-    actor = CandidateActor((len(spec.weights.b1), len(spec.weights.b2)), beta=spec.beta)
-    actor.load(spec.weights)
-    with torch.no_grad():
-        torchs = actor(torch.from_numpy(states)).numpy().reshape(len(states), 2, -1)
-    ours = logits_of(spec, states, masks)
-    is_legal = np.isfinite(ours)
-    return float(np.abs(ours[is_legal] - torchs[is_legal]).max())
 
 
 def _range(values: tuple[float, ...]) -> str:

@@ -7,7 +7,6 @@ beside it as a bundle.
 from __future__ import annotations
 
 import json
-import os
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from flows.learning_plant import PlantChoice, twin_of
+from flows.study import write_whole
 from flows.weekly_steps import SUITE_SEED
 
 if TYPE_CHECKING:
@@ -102,12 +102,7 @@ def run_learning_cell(request: LearningRequest) -> float:
         "switches": result.model.metadata["switches"],
         "weights_hash": result.weights_hash,
     }
-    temporary = request.answer.with_suffix(".tmp")
-    with temporary.open("w") as file:
-        json.dump(facts, file)
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.replace(request.answer)
+    write_whole(request.answer, facts)
     return result.spent.cpu_seconds
 
 

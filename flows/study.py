@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import fcntl
 import hashlib
+import json
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import lru_cache
 from importlib.resources import files
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from shopfloor.domain.errors import RefusedInput
 from shopfloor.settings import read_settings
@@ -60,6 +62,17 @@ def own_folder(folder: Path) -> Iterator[Path]:
                 "hint: wait for it, give it more --workers, or use another SHOPFLOOR_HOME"
             ) from error
         yield folder
+
+
+def write_whole(path: Path, facts: Mapping[str, Any]) -> None:
+    """Write a cell's JSON so that a kill leaves all of it or nothing."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_suffix(".tmp")
+    with temporary.open("w") as file:
+        json.dump(facts, file)
+        file.flush()
+        os.fsync(file.fileno())
+    temporary.replace(path)
 
 
 def record_study(

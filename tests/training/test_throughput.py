@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import torch
 from learning_plants import random_instance
 
+from shopfloor.engine.actor import ActorSpec
 from shopfloor.engine.arrays import compile_instance
 from shopfloor.engine.rules import RuleSpec
 from shopfloor.engine.scenario import Disturbances
 from shopfloor.envs.rewards import RewardWeights
 from shopfloor.envs.scenarios import EpisodeStream
+from shopfloor.policies.network import CandidateActor
 from shopfloor.training.presets import preset_named
-from shopfloor.training.throughput import FreeGame, measure_ppo
+from shopfloor.training.throughput import FreeGame, logit_disagreement, measure_ppo
 
 ROUGH = Disturbances(mtbf_h={"MILL": 40.0}, mttr_h={"MILL": 4.0}, duration_sigma=0.1)
 
@@ -36,3 +39,11 @@ def test_both_sides_are_measured_and_the_shares_are_a_whole() -> None:
     assert min(found.real + found.free) > 0 and found.ratio > 0
     assert sum(found.shares.values()) == pytest.approx(1.0)
     assert set(found.shares) == {"simulation", "acting", "updates"}
+
+
+def test_the_engine_runs_the_network_as_torch_does() -> None:
+    problems = [compile_instance(random_instance(seed, n_jobs=30)) for seed in range(2)]
+    for hidden in ((64, 32), (128, 64)):
+        torch.manual_seed(1)
+        spec = ActorSpec(CandidateActor(hidden).export())
+        assert logit_disagreement(problems, spec) <= 1e-5

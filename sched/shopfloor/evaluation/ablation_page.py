@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from shopfloor.evaluation.ablation import AblationTable, Effect
 from shopfloor.evaluation.page import figure, page, section, table
-from shopfloor.evaluation.plots import FONT, GREEDY, US
+from shopfloor.evaluation.plots import GREEDY, US, dress
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
@@ -100,7 +100,7 @@ def forest(found: AblationTable) -> go.Figure:
         xaxis={"title": "cost / full method's, logarithmic", "type": "log", "tickformat": ".2~f"},
         yaxis={"tickvals": list(range(len(names))), "ticktext": names},
     )
-    return _dressed(drawing, 120 + 44 * len(found.lines))
+    return dress(drawing, height=120 + 44 * len(found.lines), legend_y=1.1)
 
 
 def curves(cells: Sequence[Cell], name: str, title: str) -> go.Figure:
@@ -131,19 +131,7 @@ def curves(cells: Sequence[Cell], name: str, title: str) -> go.Figure:
             )
         )
     drawing.update_layout(xaxis={"title": "decisions played"}, yaxis={"title": title})
-    return _dressed(drawing, 380).update_layout(legend={"y": -0.22})
-
-
-def _dressed(drawing: go.Figure, height: int) -> go.Figure:
-    drawing.update_layout(
-        template="plotly_white",
-        height=height,
-        margin={"l": 10, "r": 20, "t": 34, "b": 40},
-        font=FONT,
-        legend={"orientation": "h", "y": 1.1, "x": 0},
-    )
-    drawing.update_yaxes(automargin=True)
-    return drawing
+    return dress(drawing, height=380, legend_y=-0.22)
 
 
 def _table(found: AblationTable) -> str:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from shopfloor.evaluation.learning import LearningTable
 from shopfloor.evaluation.page import figure, mark, page, section, table
-from shopfloor.evaluation.plots import FONT, GREEDY, US
+from shopfloor.evaluation.plots import GREEDY, US, dress
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
@@ -81,7 +81,7 @@ def by_seed(found: LearningTable) -> go.Figure:
     )
     drawing.add_vline(x=1.0, line={"color": "#b3261e", "dash": "dash", "width": 1.5})
     drawing.update_layout(xaxis={"title": "avoidable weighted tardiness / best tuned rule's"})
-    return _dressed(drawing, 120 + 44 * len(names))
+    return dress(drawing, height=120 + 44 * len(names), legend_y=1.1)
 
 
 def curves(cells: Sequence[Cell]) -> go.Figure:
@@ -107,7 +107,7 @@ def curves(cells: Sequence[Cell]) -> go.Figure:
     drawing.update_layout(
         xaxis={"title": "wall minutes of the training"}, yaxis={"title": "validation cost / tuned rule's"}
     )
-    return _dressed(drawing, 420)
+    return dress(drawing, height=420, legend_y=1.1)
 
 
 def steps(cells: Sequence[Cell]) -> go.Figure:
@@ -127,19 +127,7 @@ def steps(cells: Sequence[Cell]) -> go.Figure:
         ]
     )
     drawing.update_layout(barmode="stack", xaxis={"title": "wall seconds"})
-    return _dressed(drawing, 120 + 34 * len(cells))
-
-
-def _dressed(drawing: go.Figure, height: int) -> go.Figure:
-    drawing.update_layout(
-        template="plotly_white",
-        height=height,
-        margin={"l": 10, "r": 20, "t": 34, "b": 40},
-        font=FONT,
-        legend={"orientation": "h", "y": 1.1, "x": 0},
-    )
-    drawing.update_yaxes(automargin=True)
-    return drawing
+    return dress(drawing, height=120 + 34 * len(cells), legend_y=1.1)
 
 
 def _table(found: LearningTable) -> str:

@@ -25,13 +25,14 @@ def colour_of(name: str, evidence: Evidence) -> str:
     return fixed.get(name, RIVAL)
 
 
-def _dress(figure: go.Figure, *, height: int, **axes: Any) -> go.Figure:
+def dress(figure: go.Figure, *, height: int, legend_y: float = 1.06, **axes: Any) -> go.Figure:
+    """Give a figure the house's look (in place) and return it; `axes` are plotly's layout."""
     figure.update_layout(
         template="plotly_white",
         height=height,
         margin={"l": 10, "r": 20, "t": 34, "b": 40},
         font=FONT,
-        legend={"orientation": "h", "y": 1.06, "x": 0},
+        legend={"orientation": "h", "y": legend_y, "x": 0},
         **axes,
     )
     figure.update_yaxes(automargin=True)
@@ -76,7 +77,7 @@ def forest(comparisons: Mapping[str, PairedComparison], evidence: Evidence) -> g
         )
     )
     figure.add_vline(x=1.0, line={"color": "#b3261e", "dash": "dash", "width": 1.5})
-    return _dress(
+    return dress(
         figure,
         height=90 + 34 * max(len(order), 2),
         xaxis={
@@ -123,7 +124,7 @@ def ratio_per_case(evidence: Evidence, opponents: Sequence[str]) -> go.Figure:
             )
         )
     figure.add_hline(y=1.0, line={"color": "#b3261e", "dash": "dash", "width": 1.5})
-    return _dress(
+    return dress(
         figure,
         height=400,
         boxmode="group",
@@ -150,7 +151,7 @@ def replay_weeks(evidence: Evidence, rows: Sequence[ReplayRow]) -> go.Figure:
                 "<extra>%{fullData.name}</extra>",
             )
         )
-    return _dress(
+    return dress(
         figure,
         height=360,
         barmode="group",
@@ -182,4 +183,4 @@ def stress_bars(evidence: Evidence, rows: Sequence[StressRow]) -> go.Figure:
             go.Bar(x=list(scenarios), y=ratios, name=name, marker={"color": colour_of(name, evidence)})
         )
     figure.add_hline(y=1.0, line={"color": "#b3261e", "dash": "dash", "width": 1.2})
-    return _dress(figure, height=340, barmode="group", yaxis={"title": "tardiness / greedy's"})
+    return dress(figure, height=340, barmode="group", yaxis={"title": "tardiness / greedy's"})

@@ -181,3 +181,19 @@ def open_checkpoint(directory: Path, key: TrainingKey) -> Checkpoint:
         except (ValueError, TypeError) as error:
             log.warning("what earlier runs cost is unreadable piece=%s error=%s", spent, error)
     return checkpoint
+
+
+def as_tensors(arrays: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a nest of arrays as tensors: what a checkpoint holds."""
+    return {
+        name: as_tensors(value) if isinstance(value, Mapping) else torch.from_numpy(value)
+        for name, value in arrays.items()
+    }
+
+
+def as_arrays(tensors: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what `as_tensors` was made from."""
+    return {
+        name: as_arrays(value) if isinstance(value, Mapping) else value.numpy()
+        for name, value in tensors.items()
+    }

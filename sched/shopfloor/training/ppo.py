@@ -11,7 +11,7 @@ from __future__ import annotations
 import copy
 import logging
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -32,7 +32,7 @@ from shopfloor.policies.network import CandidateActor
 from shopfloor.policies.sb3_policy import StationPolicy
 from shopfloor.training.agent_buffer import AgentRolloutBuffer
 from shopfloor.training.bank import Bank
-from shopfloor.training.checkpoint import Checkpoint
+from shopfloor.training.checkpoint import Checkpoint, as_arrays, as_tensors
 from shopfloor.training.curriculum import Curriculum, Stage, entropy_weight, tardiness_ratio, window_metrics
 from shopfloor.training.presets import Preset
 from shopfloor.training.validation import ValidationSet
@@ -257,7 +257,7 @@ class _FineTuning:
                 "warmup_left": self.warmup_left,
                 "curriculum": self.curriculum.state(),
                 "history": self.history,
-                "game": _as_tensors(self.env.state()),
+                "game": as_tensors(self.env.state()),
                 "episode_starts": torch.from_numpy(np.array(self.model._last_episode_starts)),
                 "torch_rng": torch.get_rng_state(),
                 "numpy_rng": {
@@ -282,7 +282,7 @@ class _FineTuning:
         self.warmup_left = int(state["warmup_left"])
         self.curriculum.restore(state["curriculum"])
         self.history = list(state["history"])
-        self.model._last_obs = self.env.restore(_as_arrays(state["game"]))  # type: ignore[assignment]
+        self.model._last_obs = self.env.restore(as_arrays(state["game"]))  # type: ignore[assignment]
         self.model._last_episode_starts = state["episode_starts"].numpy()
         torch.set_rng_state(state["torch_rng"])
         numpy_rng = state["numpy_rng"]
@@ -295,22 +295,6 @@ class _FineTuning:
                 numpy_rng["cached"],
             )
         )
-
-
-def _as_tensors(arrays: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a nest of arrays as tensors: what a checkpoint holds."""
-    return {
-        name: _as_tensors(value) if isinstance(value, Mapping) else torch.from_numpy(value)
-        for name, value in arrays.items()
-    }
-
-
-def _as_arrays(tensors: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what `_as_tensors` was made from."""
-    return {
-        name: _as_arrays(value) if isinstance(value, Mapping) else value.numpy()
-        for name, value in tensors.items()
-    }
 
 
 def fine_tune(

@@ -13,15 +13,19 @@ from statistics import median
 from typing import Any
 
 import numpy as np
+import torch
 from stable_baselines3 import PPO
 from stable_baselines3.common.vec_env.base_vec_env import VecEnvStepReturn
 
+from shopfloor.engine.actor import ActorSpec, logits_of
 from shopfloor.engine.arrays import Compiled
+from shopfloor.engine.labelling import LabelPlan, label_decisions
 from shopfloor.engine.rules import RuleSpec
 from shopfloor.engine.scenario import Disturbances
 from shopfloor.envs.markov_game import StationGame
 from shopfloor.envs.rewards import RewardWeights
 from shopfloor.envs.scenarios import EpisodeStream
+from shopfloor.policies.network import CandidateActor
 from shopfloor.training.one_thread import one_thread
 from shopfloor.training.ppo import build_ppo
 from shopfloor.training.presets import Preset
@@ -126,3 +130,17 @@ def _shares(model: PPO, n_decisions: int) -> dict[str, float]:
     total = time.thread_time() - began
     shares = {name: seconds / total for name, seconds in spent.items()}
     return shares | {"acting": 1.0 - sum(shares.values())}
+
+
+def logit_disagreement(problems: Sequence[Compiled], spec: ActorSpec) -> float:
+    """Return the largest difference between the engine's and torch's logits on states that the policy meets."""
+    plan = LabelPlan(temperature=0.5, share=1.0, horizon_h=1.0)
+    seen = [label_decisions(problem, spec, seed=1, plan=plan) for problem in problems]
+    states = np.concatenate([labels.observations for labels in seen])
+    ours = logits_of(spec, states, np.concatenate([labels.masks for labels in seen]))
+    actor = CandidateActor((len(spec.weights.b1), len(spec.weights.b2)), beta=spec.beta)
+    actor.load(spec.weights)
+    with torch.no_grad():
+        theirs = actor(torch.from_numpy(states)).numpy().reshape(ours.shape)
+    is_legal = np.isfinite(ours)
+    return float(np.abs(ours[is_legal] - theirs[is_legal]).max())
