@@ -173,12 +173,16 @@ def _make(requests: Sequence[LearningRequest], n_workers: int, say: Say) -> dict
     """Make what is missing; return what failed and why."""
     missing = [request for request in requests if not request.is_done]
     say(f"{len(requests) - len(missing)} of {len(requests)} trainings are there")
-    for request in missing:
-        if (line := where_it_stands(request)) != "":
-            say(f"seed {request.seed} goes on after: {line}")
+
+    def tick() -> None:
+        told = [f"seed {r.seed}: {line}" for r in missing if not r.is_done and (line := where_it_stands(r))]
+        if told:
+            say("; ".join(told))
+
     failures: dict[str, str] = {}
     begun = time.perf_counter()
-    for n_done, (request, error) in enumerate(side_by_side(run_learning_cell, missing, n_workers), start=1):
+    cells = side_by_side(run_learning_cell, missing, n_workers, tick=tick)
+    for n_done, (request, error) in enumerate(cells, start=1):
         name = f"seed {request.seed}"
         if error is not None:
             failures[name] = f"{type(error).__name__}: {str(error).splitlines()[0]}"

@@ -176,6 +176,10 @@ class _Training:
             labels = self.chosen_labels(tuned.best, given_labels)
         with self._timed("warm_start"):
             actor, history = self.warm_actor(labels, lesson)
+        with self._timed("own_rounds"):
+            if labels is not None and self.preset.method.has_own_labels:
+                history += iterate(actor, labels, lesson)
+        self._log_epochs(history)
         with self._timed("ppo"):
             setting = GameSetting(self.bank, tuned.best, self.disturbances, validation)
             fine = fine_tune(
@@ -233,13 +237,13 @@ class _Training:
             actor.load(self.start)
         if labels is None:
             return actor, []
-        history = learn(actor, labels, lesson, n_epochs=self.preset.warm_start.n_epochs, name="warm_start")
-        if self.preset.method.has_own_labels:
-            history += iterate(actor, labels, lesson)
+        n_epochs = self.preset.warm_start.n_epochs
+        return actor, learn(actor, labels, lesson, n_epochs=n_epochs, name="warm_start")
+
+    def _log_epochs(self, epochs: list[dict[str, float]]) -> None:
         if self.log_metrics is not None:
-            for step, row in enumerate(history):
-                self.log_metrics({f"warm_start_{name}": v for name, v in row.items()}, step)
-        return actor, history
+            for step, row in enumerate(epochs):
+                self.log_metrics({f"warm_start_{name}": value for name, value in row.items()}, step)
 
     def _packed(self, tuned: TunedRules, fine: FineTuned, epochs: list[dict[str, float]]) -> TrainResult:
         weights, last = (self._exported(state) for state in (fine.state, fine.last_state))
