@@ -127,7 +127,7 @@ def steps(cells: Sequence[Cell]) -> go.Figure:
         ]
     )
     drawing.update_layout(barmode="stack", xaxis={"title": "wall seconds"})
-    return dress(drawing, height=120 + 34 * len(cells), legend_y=1.1)
+    return dress(drawing, height=200 + 34 * len(cells), legend_y=1.35)
 
 
 def _table(found: LearningTable) -> str:
