@@ -87,9 +87,11 @@ def stored_labels(
         if stored is None:
             end = min(begin + _EPISODES_PER_PART, preset.n_episodes)
 
-            def tell(share: float, message: str, begin: int = begin, end: int = end) -> None:
+            def tell(share: float, _: str, begin: int = begin, end: int = end) -> None:
                 if report is not None:
-                    report(name, (begin + share * (end - begin)) / preset.n_episodes, message)
+                    done = begin + round(share * (end - begin))
+                    message = f"{done} of {preset.n_episodes} episodes labelled"
+                    report(name, done / preset.n_episodes, message)
 
             part = make_labels(
                 bank,
