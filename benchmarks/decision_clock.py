@@ -1,7 +1,7 @@
 """The deployed decision loop with a stopwatch in it: cycles of each single decision.
 
-The loop is that of `engine.kernel.actor.run_actor` and its `actor_step`; only the stamps are added. A decision is observation,
-mask, network and choice; simulation is outside.
+The loop is that of `engine.kernel.actor.run_actor` and its `actor_step`; only the stamps are added. A decision
+is observation, mask, network and choice; simulation is outside.
 """
 
 from __future__ import annotations
